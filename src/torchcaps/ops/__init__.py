@@ -1,0 +1,23 @@
+"""Mathematics on tensors: no parameters, no input or output, torch alone.
+
+Letters: B batch, I children, J parents, E dim of a child, D dim of a parent, R iterations.
+"""
+
+from torchcaps.ops.lengths import lengths
+from torchcaps.ops.losses import check_labels, margin_loss, reconstruction_loss
+from torchcaps.ops.routing import Routing, dynamic_routing, list_backends, route, votes
+from torchcaps.ops.squash import squash, unit_squash
+
+__all__ = [
+    "Routing",
+    "check_labels",
+    "dynamic_routing",
+    "lengths",
+    "list_backends",
+    "margin_loss",
+    "reconstruction_loss",
+    "route",
+    "squash",
+    "unit_squash",
+    "votes",
+]

@@ -1,0 +1,18 @@
+"""Routing and lengths keep float32 whatever surrounds them: lengths below 1 have no digits to lose."""
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """`x` itself in float32 or float64, a float32 copy of anything narrower."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def without_autocast(device: torch.device) -> AbstractContextManager[object]:
+    """A region whose products stay in the dtype of their operands, inside `torch.autocast` too."""
+    if torch.is_autocast_enabled(device.type):
+        return torch.autocast(device.type, enabled=False)
+    return nullcontext()

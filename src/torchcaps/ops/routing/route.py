@@ -1,0 +1,84 @@
+"""One door to routing: `route` picks a path and says once why a faster one was refused."""
+
+import warnings
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from torchcaps.ops.routing.backend import BACKENDS, Backend, Problem
+from torchcaps.ops.routing.dynamic import check_routing, dynamic_routing
+from torchcaps.ops.routing.votes import check_children, votes
+
+# The first that does not refuse is taken.
+FASTEST_FIRST = ("reference",)
+
+
+def route(
+    u: Float[Tensor, "B I E"],
+    weight: Float[Tensor, "T J D E"],
+    iterations: int = 3,
+    *,
+    bias: Float[Tensor, "J D"] | None = None,
+    leaky: bool = False,
+    detach: bool = True,
+    backend: str = "auto",
+) -> Float[Tensor, "B J D"]:
+    """Parents' poses from children: `dynamic_routing(votes(u, weight), ...)`, by the fastest path.
+
+    Args:
+        u: `[B, I, E]` children.
+        weight: `[I, J, D, E]`, or `[T, J, D, E]` shared over positions (see `votes`).
+        iterations, bias, leaky, detach: see `dynamic_routing`.
+        backend: "auto" takes the fastest path that accepts the problem; a name
+            (`list_backends()`) insists on that one and raises a `ValueError` where it cannot run.
+
+    Returns:
+        `[B, J, D]` in the wider dtype of `u` and `weight`; computed in float32 or wider.
+    """
+    check_children(u, weight, "route")
+    check_routing(weight.shape[1:3], iterations, bias, "route")
+    problem = Problem(u, weight, iterations, bias, leaky, detach)
+    return BACKENDS[choose(problem, backend)].run(problem)
+
+
+def choose(problem: Problem, backend: str = "auto") -> str:
+    """The name of the path that `route` takes for `problem`."""
+    if backend != "auto":
+        reason = BACKENDS[backend].refuses(problem)
+        if reason:
+            raise ValueError(
+                f"route, backend: expected one that can run this; got {backend!r}, which refuses: "
+                f"{reason}; use backend='auto'"
+            )
+        return backend
+    for name in FASTEST_FIRST[:-1]:
+        reason = BACKENDS[name].refuses(problem)
+        if reason is None:
+            return name
+        _say_once(name, reason)
+    return FASTEST_FIRST[-1]
+
+
+def list_backends() -> list[str]:
+    """Names that `route(..., backend=)` accepts beside "auto"."""
+    return list(BACKENDS)
+
+
+_said: set[tuple[str, str]] = set()
+
+
+def _say_once(name: str, reason: str) -> None:
+    if (name, reason) not in _said and not torch.compiler.is_compiling():
+        _said.add((name, reason))
+        warnings.warn(f"routing without the {name} path: {reason}", stacklevel=4)
+
+
+def _reference(p: Problem) -> Tensor:
+    routing = dynamic_routing(
+        votes(p.u, p.weight), p.iterations, bias=p.bias, leaky=p.leaky, detach=p.detach
+    )
+    return routing.poses
+
+
+BACKENDS.add("reference")(Backend(refuses=lambda _: None, run=_reference))
