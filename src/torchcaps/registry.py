@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """A table of `kind`s by name. `registry[name]` raises a `ValueError` that lists the known names.
+    """A table of things of one kind by name; an unknown name is a `ValueError` that lists all.
 
     >>> planets = Registry("planet")
     >>> planets.add("mars")(4)

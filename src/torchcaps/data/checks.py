@@ -1,0 +1,48 @@
+"""What every dataset must hold to: shapes, dtypes, pixel and label ranges."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def check_images(images: Tensor, name: str) -> None:
+    """Raise a ValueError unless images are [N,C,H,W], uint8 or floating in [0,1]."""
+    where = f"ImageDataset {name!r}, images: expected"
+    if images.ndim != 4 or images.numel() == 0:
+        raise ValueError(
+            f"{where} [N,C,H,W], none of them 0; got shape {tuple(images.shape)}; "
+            "add the missing axis (grey images have C = 1), or add images"
+        )
+    if images.dtype == torch.uint8:
+        return
+    if not images.is_floating_point():
+        raise ValueError(
+            f"{where} uint8 or floating; got {images.dtype}; convert with .to(torch.uint8)"
+        )
+    bad = int((~images.isfinite()).sum())
+    if bad:
+        raise ValueError(f"{where} finite pixels; got {bad} NaN or infinite; clean them first")
+    low, high = images.min().item(), images.max().item()
+    if low < 0 or high > 1:
+        raise ValueError(
+            f"{where} pixels in [0,1]; got {low:g} to {high:g}; scale them, or pass uint8 0..255"
+        )
+
+
+def check_labels(labels: Tensor, count: int, classes: tuple[str, ...], name: str) -> None:
+    """Raise a ValueError unless labels are integers [count], each one of the classes."""
+    where = f"ImageDataset {name!r}, labels: expected"
+    if labels.shape != (count,):
+        raise ValueError(
+            f"{where} one for each of the {count} images, [{count}]; got shape "
+            f"{tuple(labels.shape)}; give every image one label"
+        )
+    if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
+        raise ValueError(f"{where} integers; got {labels.dtype}; convert with .long()")
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= len(classes):
+        raise ValueError(
+            f"{where} 0 to {len(classes) - 1} for {len(classes)} classes; got {low} to {high}; "
+            "number the classes from 0, or name them all in `classes`"
+        )

@@ -1,0 +1,18 @@
+"""Architectures, one a file, and the catalogue that names them."""
+
+from torchcaps.models.capsnet import CapsNet
+from torchcaps.models.catalogue import create_model, list_models
+from torchcaps.models.cnn import CNN
+from torchcaps.models.model import Model, Output
+from torchcaps.models.saving import load_model, save_model
+
+__all__ = [
+    "CNN",
+    "CapsNet",
+    "Model",
+    "Output",
+    "create_model",
+    "list_models",
+    "load_model",
+    "save_model",
+]

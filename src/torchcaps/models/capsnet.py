@@ -1,0 +1,138 @@
+"""The CapsNet, from image to class capsules and back to the image."""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from torchcaps.models.model import Model, Output
+from torchcaps.nn import CapsuleLoss, ConvDecoder, DenseCapsules, MLPDecoder, PrimaryCapsules
+from torchcaps.nn.sizes import conv_output
+from torchcaps.ops import lengths, mask_capsules, select_capsule
+
+
+class CapsNet(Model):
+    """Convolution, primary capsules, class capsules by routing, decoder:
+
+        images -> ReLU(stem) -> primary [B, I, E] -> routing -> poses [B, J, D] -> lengths [B, J]
+
+    The decoder draws the image from the capsule of the label, or of the longest where no label
+    is given.
+
+    Args:
+        in_shape, num_classes: of the data; every size in between follows from them.
+        style: "series" is the network of the series, with PyTorch's initialisation, and decodes
+            the chosen pose alone. "sabour2017" is the authors' code: a routing bias, the primary
+            convolution divided by the number of types, truncated normal initialisation, all poses
+            masked but one as the decoder's input, and their weighting of the loss.
+        stem_channels: channels of the stem.
+        kernel_size: of the stem (stride 1) and of the primary capsules (stride 2).
+        types, primary_dim: kinds of primary capsules and their size E.
+        pose_dim: D.
+        iterations, leaky, detach: see `torchcaps.ops.route`.
+        init_std: see `DenseCapsules`; ignored by the style sabour2017.
+        decoder: "mlp", "conv" or "none".
+        decoder_width: units of the MLP's first hidden layer (the second has twice as many), or
+            channels of the convolutional decoder's first map.
+
+    Source: Sabour, Frosst & Hinton 2017, figure 1 and 2.
+    """
+
+    name = "capsnet"
+
+    def __init__(
+        self,
+        in_shape: tuple[int, int, int],
+        num_classes: int,
+        *,
+        style: Literal["series", "sabour2017"] = "series",
+        stem_channels: int = 256,
+        kernel_size: int = 9,
+        types: int = 32,
+        primary_dim: int = 8,
+        pose_dim: int = 16,
+        iterations: int = 3,
+        leaky: bool = False,
+        detach: bool = True,
+        init_std: float | None = 0.01,
+        decoder: Literal["mlp", "conv", "none"] = "mlp",
+        decoder_width: int = 512,
+    ) -> None:
+        super().__init__(in_shape, num_classes)
+        authors = style == "sabour2017"
+        self.style: Literal["series", "sabour2017"] = style
+        channels, *size = self.in_shape
+        self.stem = nn.Conv2d(channels, stem_channels, kernel_size)
+        self.primary = PrimaryCapsules(
+            stem_channels,
+            types,
+            primary_dim,
+            kernel_size=kernel_size,
+            gain=1 / types if authors else 1.0,
+        )
+        height, width = self.primary.grid(
+            *conv_output((size[0], size[1]), kernel_size, 1, 0, "CapsNet stem")
+        )
+        self.capsules = DenseCapsules(
+            types * height * width,
+            primary_dim,
+            num_classes,
+            pose_dim,
+            iterations=iterations,
+            bias=authors,
+            leaky=leaky,
+            detach=detach,
+            init_std=init_std,
+        )
+        self.decoder = _make_decoder(
+            decoder, num_classes * pose_dim if authors else pose_dim, self.in_shape, decoder_width
+        )
+        if authors:
+            _initialise_like_the_authors(self)
+
+    def forward(
+        self, images: Float[Tensor, "B C H W"], labels: Int[Tensor, " B"] | None = None
+    ) -> Output:
+        self.check_images(images)
+        poses = self.capsules(self.primary_capsules(images))
+        scores = lengths(poses)
+        index = scores.argmax(-1) if labels is None else labels
+        return Output(scores, poses, self.decode(poses, index))
+
+    def primary_capsules(self, images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B I E"]:
+        """The children that routing is given."""
+        return self.primary(F.relu(self.stem(images)))
+
+    def decode(
+        self, poses: Float[Tensor, "B J D"], index: Int[Tensor, " B"]
+    ) -> Float[Tensor, "B C H W"] | None:
+        """Draw the capsules `index [B]`; None without a decoder."""
+        if self.decoder is None:
+            return None
+        if self.style == "sabour2017":
+            return self.decoder(mask_capsules(poses, index).flatten(1))
+        return self.decoder(select_capsule(poses, index))
+
+    def make_loss(self) -> nn.Module:
+        return CapsuleLoss(self.style)
+
+
+def _make_decoder(
+    kind: str, in_dim: int, out_shape: tuple[int, int, int], width: int
+) -> nn.Module | None:
+    if kind == "mlp":
+        return MLPDecoder(in_dim, out_shape, (width, 2 * width))
+    return ConvDecoder(in_dim, out_shape, width) if kind == "conv" else None
+
+
+def _initialise_like_the_authors(model: CapsNet) -> None:
+    """Truncated normal weights (0.05 in the stem, 0.1 elsewhere) and biases of 0.1."""
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name.endswith("bias"):
+                parameter.fill_(0.1)
+            else:
+                std = 0.05 if name.startswith("stem") else 0.1
+                nn.init.trunc_normal_(parameter, std=std, a=-2 * std, b=2 * std)

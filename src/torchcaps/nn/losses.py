@@ -1,0 +1,103 @@
+"""Losses as modules. Each is called with a model's output, the images and the labels."""
+
+from typing import Literal, NamedTuple, Protocol
+
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from torchcaps.ops.losses import Reduction, check_labels, margin_loss, reconstruction_loss
+
+
+class ModelOutput(Protocol):
+    """What losses read of a model's answer (see `torchcaps.models.Output`)."""
+
+    @property
+    def scores(self) -> Tensor: ...
+    @property
+    def reconstruction(self) -> Tensor | None: ...
+
+
+class MarginLoss(nn.Module):
+    """`torchcaps.ops.margin_loss` with its margins kept: `(lengths [B, J], labels) -> scalar`."""
+
+    def __init__(
+        self,
+        m_plus: float = 0.9,
+        m_minus: float = 0.1,
+        down_weight: float = 0.5,
+        over_classes: Reduction = "sum",
+    ) -> None:
+        super().__init__()
+        self.m_plus, self.m_minus, self.down_weight = m_plus, m_minus, down_weight
+        self.over_classes: Reduction = over_classes
+
+    def forward(self, lengths: Float[Tensor, "B J"], labels: Tensor) -> Float[Tensor, ""]:
+        return margin_loss(
+            lengths,
+            labels,
+            m_plus=self.m_plus,
+            m_minus=self.m_minus,
+            down_weight=self.down_weight,
+            over_classes=self.over_classes,
+        )
+
+    def extra_repr(self) -> str:
+        return f"m_plus={self.m_plus}, m_minus={self.m_minus}, down_weight={self.down_weight}"
+
+
+class _Weights(NamedTuple):
+    margin: float
+    over_classes: Reduction
+    reconstruction: float
+
+
+Preset = Literal["series", "sabour2017"]
+_PRESETS: dict[str, _Weights] = {
+    "series": _Weights(1.0, "sum", 0.0005),
+    "sabour2017": _Weights(0.5, "mean", 0.0005),
+}
+
+
+class CapsuleLoss(nn.Module):
+    r"""Margin loss plus reconstruction: $a L_\text{margin} + 0.0005 \sum_p (\hat x_p - x_p)^2$.
+
+    Args:
+        preset: "series" sums the margin loss over classes (a = 1), as the paper writes it;
+            "sabour2017" is the authors' code, which takes half of its mean over classes. With ten
+            classes the picture then weighs twenty times as much against the margins.
+
+    Called with `(out, images, labels)`; without a reconstruction it is the margin loss alone.
+    """
+
+    def __init__(self, preset: Preset = "series") -> None:
+        super().__init__()
+        if preset not in _PRESETS:
+            raise ValueError(
+                f"CapsuleLoss, preset: expected one of {', '.join(_PRESETS)}; got {preset!r}; "
+                "series follows the paper's text, sabour2017 its code"
+            )
+        self.margin_weight, over_classes, self.reconstruction_weight = _PRESETS[preset]
+        self.margin = MarginLoss(over_classes=over_classes)
+
+    def forward(
+        self,
+        out: ModelOutput,
+        images: Float[Tensor, "B C H W"],
+        labels: Int[Tensor, " B"],
+    ) -> Float[Tensor, ""]:
+        loss = self.margin_weight * self.margin(out.scores, labels)
+        if out.reconstruction is None:
+            return loss
+        return loss + self.reconstruction_weight * reconstruction_loss(out.reconstruction, images)
+
+
+class ScoreCrossEntropy(nn.Module):
+    """Cross entropy of `out.scores` as logits: the loss of the networks without capsules."""
+
+    def forward(
+        self, out: ModelOutput, images: Float[Tensor, "B C H W"], labels: Int[Tensor, " B"]
+    ) -> Float[Tensor, ""]:
+        batch, num_classes = out.scores.shape
+        check_labels(labels, batch, num_classes, "ScoreCrossEntropy")
+        return F.cross_entropy(out.scores.float(), labels)

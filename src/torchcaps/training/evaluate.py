@@ -1,0 +1,65 @@
+"""How good a model is on a dataset: one evaluator for all models."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import gather_object
+from torch import Tensor, nn
+
+from torchcaps.data import ImageDataset
+
+
+class Evaluation(NamedTuple):
+    """accuracy in [0, 1]; the mean loss of an image; reconstruction_mse per pixel of [0, 1] images,
+    drawn from the longest capsule (None without a decoder); images counted, each once."""
+
+    accuracy: float
+    loss: float
+    reconstruction_mse: float | None
+    images: int
+
+
+@torch.no_grad()
+def evaluate(
+    model: nn.Module,
+    dataset: ImageDataset,
+    loss: nn.Module,
+    *,
+    transform: Callable[[Tensor], Tensor] | None = None,
+    batch_size: int = 250,
+) -> Evaluation:
+    """Test `model` on every image of `dataset`, moved by `transform` first.
+
+    The reconstruction is compared with the moved image. Where several processes run, each tests
+    its share, every image is counted once, and each process gets the figures of them all.
+    """
+    processes = PartialState()
+    device = next(model.parameters()).device
+    share = torch.arange(processes.process_index, len(dataset), processes.num_processes)
+    training = model.training
+    model.eval()
+    sums = []
+    for indices in share.split(batch_size):
+        images, labels = (part.to(device) for part in dataset.batch(indices))
+        moved = images if transform is None else transform(images)
+        sums.append(_score(model, moved, labels, loss))
+    model.train(training)
+    if processes.num_processes > 1:
+        sums = gather_object(sums)
+    correct, losses, errors, count = (sum(column) for column in zip(*sums, strict=True))
+    mse = None if errors != errors else errors / count
+    return Evaluation(correct / count, losses / count, mse, int(count))
+
+
+def _score(
+    model: nn.Module, images: Tensor, labels: Tensor, loss: nn.Module
+) -> tuple[float, float, float, int]:
+    """Sums over a batch: correct, loss, reconstruction error (NaN without a decoder), images."""
+    out = model(images)
+    correct = (out.scores.argmax(-1) == labels).sum().item()
+    error = float("nan")
+    if out.reconstruction is not None:
+        error = (out.reconstruction.float() - images).square().flatten(1).mean(1).sum().item()
+    return correct, loss(out, images, labels).item() * len(images), error, len(images)

@@ -1,0 +1,54 @@
+"""What a person sees of a run: a bar in a terminal, a line an epoch elsewhere."""
+
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+
+class TrainingProgress:
+    """Loss, accuracy and time left, on standard error. `shown=False` is silent."""
+
+    def __init__(self, title: str, epochs: int, batches: int, *, shown: bool) -> None:
+        self.console = Console(stderr=True)
+        self.title, self.epochs, self.batches = title, epochs, batches
+        self.lines = shown and not self.console.is_terminal
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TextColumn("epoch {task.fields[epoch]}/" + str(epochs)),
+            TextColumn("loss {task.fields[loss]:.4f}"),
+            TextColumn("validation {task.fields[accuracy]}"),
+            TimeRemainingColumn(),
+            console=self.console,
+            disable=not (shown and self.console.is_terminal),
+        )
+        self.task: TaskID = self.progress.add_task(
+            title, total=epochs * batches, epoch=1, loss=float("nan"), accuracy="-"
+        )
+
+    def step(self, epoch: int, batch: int, loss: float) -> None:
+        """After a batch: both count from 1."""
+        done = (epoch - 1) * self.batches + batch
+        self.progress.update(self.task, completed=done, epoch=epoch, loss=loss)
+
+    def epoch(self, record: dict[str, Any]) -> None:
+        """After an epoch: its line of metrics.jsonl."""
+        self.progress.update(self.task, accuracy=f"{record['accuracy']:.2%}")
+        if self.lines:
+            print(
+                f"{self.title}: epoch {record['epoch']}/{self.epochs}, loss {record['loss']:.4f}, "
+                f"validation {record['accuracy']:.2%}, {record['seconds']:.1f} s",
+                file=self.console.file,
+                flush=True,
+            )
+
+    def __enter__(self) -> "TrainingProgress":
+        self.progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: object, trace: TracebackType | None
+    ) -> None:
+        self.progress.stop()

@@ -1,0 +1,97 @@
+"""What a training run is made of: everything that decides the weights it ends with."""
+
+from dataclasses import asdict, dataclass, field, fields
+from math import cos, pi
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from torchcaps.data import ImageDataset, load_dataset
+from torchcaps.files import write_whole
+from torchcaps.models import Model, create_model
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A training run. The same recipe on the same machine gives the same weights."""
+
+    model: str = "capsnet_small"
+    """Architecture, one of `torchcaps models`."""
+    data: str = "digits"
+    """Dataset, one of `torchcaps datasets`."""
+    root: str | None = None
+    """Folder of the data files (default: $TORCHCAPS_DATA, then the user's cache)."""
+    train_images: int | None = None
+    """Train on this many images, drawn by the seed (default: the whole training split)."""
+    epochs: int = 30
+    """Passes over the training images."""
+    batch_size: int = 64
+    """Images a step, over all processes together."""
+    lr: float = 1e-3
+    """Adam's learning rate at the start."""
+    schedule: Literal["constant", "cosine", "sabour2017"] = "constant"
+    """Of the learning rate: constant, cosine to 0, or the authors' 0.96 every 2,000 steps."""
+    shift: int = 0
+    """Shift each training image by up to this many pixels, anew in every epoch."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """auto takes the number format and memory layout measured fastest for a large model."""
+    seed: int = 0
+    """Of the weights at the start, the choice and the order of images, and the shifts."""
+    model_options: dict[str, Any] = field(default_factory=dict)
+    """Options of the model, such as {iterations: 1}."""
+    data_options: dict[str, Any] = field(default_factory=dict)
+    """Options of the dataset, such as {size: 64} for folder."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("epochs", 1), ("batch_size", 1), ("shift", 0), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(
+                    f"Recipe, {name}: expected at least {least}; got {getattr(self, name)}; "
+                    f"give a larger {name}"
+                )
+        if not 0 < self.lr < float("inf"):
+            raise ValueError(
+                f"Recipe, lr: expected a positive number; got {self.lr}; 0.001 is a good start"
+            )
+
+    def load_data(self, split: str) -> ImageDataset:
+        """A split of the dataset; of the training split, `train_images` drawn by the seed."""
+        dataset = load_dataset(self.data, split, self.root, **self.data_options)
+        if split == "train" and self.train_images is not None:
+            return dataset.sample(self.train_images, self.seed)
+        return dataset
+
+    def build_model(self, dataset: ImageDataset) -> Model:
+        """The untrained model for the images and classes of `dataset`."""
+        return create_model(self.model, dataset.in_shape, dataset.num_classes, **self.model_options)
+
+    def lr_at(self, step: int, total_steps: int) -> float:
+        """Learning rate of a step; a pure function, so that resuming needs no state of it."""
+        if self.schedule == "cosine":
+            return self.lr * (1 + cos(pi * step / total_steps)) / 2
+        if self.schedule == "sabour2017":
+            return max(self.lr * 0.96 ** (step / 2000), 1e-6)
+        return self.lr
+
+    def save(self, path: Path) -> None:
+        """Write the recipe as YAML that `torchcaps train --config` reads."""
+        write_whole(path, yaml.safe_dump(asdict(self), sort_keys=False))
+
+    @classmethod
+    def load(cls, path: Path) -> "Recipe":
+        """Read a recipe that `save` wrote. Raises a `ValueError` where there is none."""
+        try:
+            values = yaml.safe_load(path.read_text())
+        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ValueError(
+                f"{path}: expected the config.yaml of a run; got {type(error).__name__}; "
+                "give the folder of a run that torchcaps train wrote"
+            ) from None
+        known = {f.name for f in fields(cls)}
+        if not isinstance(values, dict) or not set(values) <= known:
+            raise ValueError(
+                f"{path}: expected a recipe with some of {', '.join(sorted(known))}; "
+                "got something else; give the folder of a run that torchcaps train wrote"
+            )
+        return cls(**values)

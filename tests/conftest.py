@@ -1,0 +1,24 @@
+"""Fixtures that every floor's tests share."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from jaxtyping import config
+
+BESIDE_CHECKOUT = Path(__file__).parents[2] / "shared" / "data"
+
+
+def pytest_configure() -> None:
+    """Find MNIST where development keeps it; elsewhere the tests that need it are skipped."""
+    if BESIDE_CHECKOUT.is_dir():
+        os.environ.setdefault("TORCHCAPS_DATA", str(BESIDE_CHECKOUT))
+
+
+@pytest.fixture
+def unchecked() -> Iterator[None]:
+    """Turn off the shape checks that only tests have, to reach the messages that users get."""
+    config.update("jaxtyping_disable", True)
+    yield
+    config.update("jaxtyping_disable", False)

@@ -1,0 +1,100 @@
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from torchcaps.data import ImageDataset, list_datasets, load_dataset
+from torchcaps.data.registry import register
+from torchcaps.data.splits import SPLITS
+
+
+@pytest.fixture(params=list_datasets())
+def source(request):
+    """Every registered dataset with files to read; a new one must be given a root here."""
+    roots = {
+        "digits": lambda: None,
+        "fashion_mnist": lambda: request.getfixturevalue("small_fashion"),
+        "folder": lambda: request.getfixturevalue("picture_folder"),
+        "mnist": lambda: request.getfixturevalue("mnist_root"),
+    }
+    return request.param, roots[request.param]()
+
+
+def load_all(source):
+    name, root = source
+    return {split: load_dataset(name, split, root) for split in SPLITS}
+
+
+def rows(dataset):
+    """The images and labels, one row of bytes each, in an order that does not matter."""
+    images, labels = dataset.batch(range(len(dataset)))
+    table = torch.cat([labels[:, None].float(), images.flatten(1)], dim=1)
+    return sorted(map(bytes, table.numpy()))
+
+
+def test_every_split_is_a_dataset_of_the_same_kind(source):
+    loaded = load_all(source)
+    for split, dataset in loaded.items():
+        assert isinstance(dataset, ImageDataset)
+        assert (dataset.name, dataset.split) == (source[0], split)
+        assert dataset.in_shape == loaded["train"].in_shape
+        assert dataset.classes == loaded["train"].classes
+        if split != "validation":  # a small random one can miss a class
+            assert dataset.labels.unique().tolist() == list(range(dataset.num_classes))
+
+
+def test_train_and_validation_are_the_whole_training_set(source):
+    loaded = load_all(source)
+    assert 0 < len(loaded["validation"]) < len(loaded["train"])
+    parts = rows(loaded["train"]) + rows(loaded["validation"])
+    assert sorted(parts) == rows(loaded["train+validation"])
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_a_split_is_the_same_on_every_call(source, split):
+    name, root = source
+    torch.manual_seed(1)
+    once = load_dataset(name, split, root)
+    torch.manual_seed(2)
+    twice = load_dataset(name, split, root)
+    assert torch.equal(once.images, twice.images)
+    assert torch.equal(once.labels, twice.labels)
+
+
+def test_no_image_is_in_two_splits(source):
+    """Where all images differ (MNIST itself has none twice; digits and ours too)."""
+    loaded = load_all(source)
+    train, validation, test = (set(rows(loaded[part])) for part in SPLITS[:3])
+    assert not train & validation
+    if source[0] != "fashion_mnist":  # whose synthetic test images repeat the training ones
+        assert not (train | validation) & test
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        (("digit",), {}, "unknown dataset 'digit'; known: .*mnist.*; did you mean 'digits'?"),
+        (
+            ("digits", "tset"),
+            {},
+            "unknown split of dataset 'digits' 'tset'; known: train, .*'test'",
+        ),
+        (("folder",), {"sise": 8}, "unknown option of .*'sise'; known: size, channels; .*'size'"),
+        (("digits",), {"size": 8}, r"unknown option of dataset 'digits' 'size'.*\(it has none\)"),
+    ],
+)
+def test_an_unknown_name_lists_the_known_ones_and_the_nearest(arguments, options, message):
+    with pytest.raises(ValueError, match=message):
+        load_dataset(*arguments, **options)
+
+
+def test_a_name_is_taken_once():
+    with pytest.raises(ValueError, match="dataset 'digits' is registered already"):
+        register("digits")(lambda split, root: None)
+
+
+def test_importing_the_floor_leaves_downloads_and_pictures_alone():
+    code = "import sys, torchcaps.data; print({'pooch', 'PIL.Image'} & set(sys.modules))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.strip() == "set()", result.stderr
