@@ -91,7 +91,7 @@ def test_an_unknown_name_lists_the_known_ones_and_the_nearest(arguments, options
 
 def test_a_name_is_taken_once():
     with pytest.raises(ValueError, match="dataset 'digits' is registered already"):
-        register("digits")(lambda split, root: None)
+        register("digits")(load_dataset)
 
 
 def test_importing_the_floor_leaves_downloads_and_pictures_alone():

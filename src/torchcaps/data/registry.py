@@ -32,6 +32,13 @@ def list_datasets() -> list[str]:
     return sorted(_loaders)
 
 
+def describe_datasets() -> dict[str, str]:
+    """The first line of what each dataset says of itself, by name."""
+    return {
+        name: (_loaders[name].__doc__ or "").strip().split("\n", 1)[0] for name in list_datasets()
+    }
+
+
 def load_dataset(
     name: str, split: str = "train", root: Root = None, **options: Any
 ) -> ImageDataset:

@@ -1,6 +1,6 @@
 """The CapsNet, from image to class capsules and back to the image."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float, Int
@@ -8,9 +8,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from torchcaps.models.model import Model, Output
+from torchcaps.models.options import check_choice, check_sizes
 from torchcaps.nn import CapsuleLoss, ConvDecoder, DenseCapsules, MLPDecoder, PrimaryCapsules
 from torchcaps.nn.sizes import conv_output
-from torchcaps.ops import lengths, mask_capsules, select_capsule
+from torchcaps.ops import check_labels, lengths, mask_capsules, select_capsule
+
+Style = Literal["series", "sabour2017"]
+Decoder = Literal["mlp", "conv", "none"]
 
 
 class CapsNet(Model):
@@ -47,7 +51,7 @@ class CapsNet(Model):
         in_shape: tuple[int, int, int],
         num_classes: int,
         *,
-        style: Literal["series", "sabour2017"] = "series",
+        style: Style = "series",
         stem_channels: int = 256,
         kernel_size: int = 9,
         types: int = 32,
@@ -57,12 +61,24 @@ class CapsNet(Model):
         leaky: bool = False,
         detach: bool = True,
         init_std: float | None = 0.01,
-        decoder: Literal["mlp", "conv", "none"] = "mlp",
+        decoder: Decoder = "mlp",
         decoder_width: int = 512,
     ) -> None:
         super().__init__(in_shape, num_classes)
+        check_choice("CapsNet", "style", style, get_args(Style))
+        check_choice("CapsNet", "decoder", decoder, get_args(Decoder))
+        check_sizes(
+            "CapsNet",
+            stem_channels=stem_channels,
+            kernel_size=kernel_size,
+            types=types,
+            primary_dim=primary_dim,
+            pose_dim=pose_dim,
+            iterations=iterations,
+            decoder_width=decoder_width,
+        )
         authors = style == "sabour2017"
-        self.style: Literal["series", "sabour2017"] = style
+        self.style: Style = style
         channels, *size = self.in_shape
         self.stem = nn.Conv2d(channels, stem_channels, kernel_size)
         self.primary = PrimaryCapsules(
@@ -96,6 +112,8 @@ class CapsNet(Model):
         self, images: Float[Tensor, "B C H W"], labels: Int[Tensor, " B"] | None = None
     ) -> Output:
         self.check_images(images)
+        if labels is not None:
+            check_labels(labels, len(images), self.num_classes, "CapsNet")
         poses = self.capsules(self.primary_capsules(images))
         scores = lengths(poses)
         index = scores.argmax(-1) if labels is None else labels

@@ -1,5 +1,6 @@
 """Models by name: an architecture and the options that make it what its source describes."""
 
+from inspect import signature
 from typing import Any, NamedTuple
 
 from torchcaps.models.capsnet import CapsNet
@@ -66,5 +67,5 @@ def list_models() -> list[str]:
 
 
 def _options(architecture: type[Model]) -> list[str]:
-    defaults = architecture.__init__.__kwdefaults__
-    return list(defaults or {})
+    parameters = signature(architecture.__init__).parameters.values()
+    return [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]

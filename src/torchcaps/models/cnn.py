@@ -4,6 +4,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from torchcaps.models.model import Model, Output
+from torchcaps.models.options import check_sizes
 from torchcaps.nn import ScoreCrossEntropy
 
 
@@ -36,6 +37,7 @@ class CNN(Model):
                 f"{height}x{width}; use larger images"
             )
         first, second = channels
+        check_sizes("CNN", channels=min(channels), hidden=hidden)
         self.features = nn.Sequential(
             nn.Conv2d(image_channels, first, 3, padding=1),
             nn.ReLU(),

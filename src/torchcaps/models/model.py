@@ -1,6 +1,7 @@
 """What every model shares: its answer, its checks, its way to and from the hub."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from huggingface_hub import PyTorchModelHubMixin
@@ -61,6 +62,15 @@ class Model(
         """The model's name and every argument of its constructor, as config.json holds them."""
         assert isinstance(self._hub_mixin_config, dict)
         return self._hub_mixin_config
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The name of each class: those of the training data, or numbers."""
+        return tuple(self.config.get("classes") or map(str, range(self.num_classes)))
+
+    @classes.setter
+    def classes(self, names: Sequence[str]) -> None:
+        self.config["classes"] = list(names)
 
     @abstractmethod
     def forward(

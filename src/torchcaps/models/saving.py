@@ -36,7 +36,10 @@ def load_model(path_or_hub_id: str | Path) -> Model:
     config_path, weights_path = _locate(path_or_hub_id)
     config = _read_config(config_path)
     name, in_shape, num_classes = (config.pop(key) for key in ("model", "in_shape", "num_classes"))
+    classes = config.pop("classes", None)
     model = create_model(name, tuple(in_shape), num_classes, **config)
+    if classes:
+        model.classes = classes
     try:
         tensors = load(weights_path.read_bytes())
     except SafetensorError as error:
@@ -82,10 +85,13 @@ def _locate(path_or_hub_id: str | Path) -> tuple[Path, Path]:
 def _read_config(path: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text())
-        keys = set(config)
-    except (ValueError, TypeError):
-        config, keys = {}, set()
-    if not {"model", "in_shape", "num_classes"} <= keys:
+    except ValueError:
+        config = None
+    if (
+        not isinstance(config, dict)
+        or not {"model", "in_shape", "num_classes"} <= set(config)
+        or not isinstance(config["in_shape"], list)
+    ):
         raise ValueError(
             f"load_model, {path}: expected JSON with model, in_shape and num_classes; "
             "got something else; it is not a configuration that torchcaps wrote"

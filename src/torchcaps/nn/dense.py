@@ -48,8 +48,9 @@ class DenseCapsules(nn.Module):
         self.iterations, self.leaky, self.detach = iterations, leaky, detach
         self.backend = backend
         even_std = 2 * out_capsules / (in_capsules * out_dim) ** 0.5
+        std = even_std if init_std is None else init_std
         shape = (in_capsules // positions, out_capsules, out_dim, in_dim)
-        self.weight = nn.Parameter(torch.randn(shape) * (init_std or even_std))
+        self.weight = nn.Parameter(torch.randn(shape) * std)
         self.bias = nn.Parameter(torch.full((out_capsules, out_dim), 0.1)) if bias else None
         self.positions = positions
 

@@ -1,6 +1,6 @@
 """Losses as modules. Each is called with a model's output, the images and the labels."""
 
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from torchcaps.ops.losses import Reduction, check_labels, margin_loss, reconstruction_loss
 
 
+@runtime_checkable
 class ModelOutput(Protocol):
     """What losses read of a model's answer (see `torchcaps.models.Output`)."""
 

@@ -5,6 +5,7 @@ Letters: B batch, I children, J parents, E dim of a child, D dim of a parent, R 
 
 from torchcaps.ops.lengths import lengths
 from torchcaps.ops.losses import check_labels, margin_loss, reconstruction_loss
+from torchcaps.ops.masking import mask_capsules, select_capsule
 from torchcaps.ops.routing import Routing, dynamic_routing, list_backends, route, votes
 from torchcaps.ops.squash import squash, unit_squash
 
@@ -15,8 +16,10 @@ __all__ = [
     "lengths",
     "list_backends",
     "margin_loss",
+    "mask_capsules",
     "reconstruction_loss",
     "route",
+    "select_capsule",
     "squash",
     "unit_squash",
     "votes",

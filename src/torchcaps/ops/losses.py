@@ -37,6 +37,11 @@ def margin_loss(
     if labels.ndim == 1:
         check_labels(labels, x.shape[0], x.shape[1], "margin_loss")
         target = F.one_hot(labels.long(), x.shape[1]).to(x.dtype)
+    elif labels.shape != x.shape:
+        raise ValueError(
+            f"margin_loss, labels: expected one target per length, shape {tuple(x.shape)}; "
+            f"got {tuple(labels.shape)}; pass class indices [B], or targets [B, J]"
+        )
     else:
         target = labels.to(x.dtype)
     present = F.relu(m_plus - x).square()
@@ -52,9 +57,9 @@ def reconstruction_loss(
     *,
     over_pixels: Reduction = "sum",
 ) -> Float[Tensor, ""]:
-    r"""Squared error $\sum_p (\hat x_p - x_p)^2$, summed (or averaged) over pixels, mean over the batch.
+    r"""Squared error $\sum_p (\hat x_p - x_p)^2$ of an image, mean over the batch.
 
-    The sum is the paper's; the mean is the figure people quote as reconstruction MSE.
+    The sum over pixels is the paper's; their mean is what people quote as reconstruction MSE.
     A loss weight of 0.0005 on the sum is 0.392 on the mean at 28x28.
     """
     if reconstruction.shape != images.shape:

@@ -1,4 +1,4 @@
-"""Routing and lengths keep float32 whatever surrounds them: lengths below 1 have no digits to lose."""
+"""Routing and lengths keep float32 whatever surrounds them."""
 
 from contextlib import AbstractContextManager, nullcontext
 

@@ -37,7 +37,7 @@ class Batches:
             yield batch, whole[self.process :: self.processes]
 
     def generator(self, epoch: int, purpose: int) -> torch.Generator:
-        """Randomness of an epoch: purpose 0 orders all images, batch + 1 shifts those of a batch."""
+        """Of an epoch: purpose 0 orders its images, batch + 1 shifts those of a batch."""
         place = (self.seed, epoch, purpose, self.process if purpose else 0)
         state = np.random.SeedSequence(place).generate_state(1, np.uint64)
         return torch.Generator().manual_seed(int(state[0]) >> 1)

@@ -23,7 +23,7 @@ from torchcaps.training.progress import TrainingProgress
 from torchcaps.training.recipe import Recipe
 
 
-class Diverged(RuntimeError):
+class Diverged(ArithmeticError):
     """The loss became NaN or infinite."""
 
 

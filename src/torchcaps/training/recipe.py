@@ -64,7 +64,11 @@ class Recipe:
 
     def build_model(self, dataset: ImageDataset) -> Model:
         """The untrained model for the images and classes of `dataset`."""
-        return create_model(self.model, dataset.in_shape, dataset.num_classes, **self.model_options)
+        model = create_model(
+            self.model, dataset.in_shape, dataset.num_classes, **self.model_options
+        )
+        model.classes = dataset.classes
+        return model
 
     def lr_at(self, step: int, total_steps: int) -> float:
         """Learning rate of a step; a pure function, so that resuming needs no state of it."""

@@ -16,7 +16,7 @@ def create_run(folder: Path, *, overwrite: bool) -> None:
 
     Raises a `ValueError` where something else would be lost.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or _holds_something(folder)):
         if not overwrite:
             raise ValueError(
                 f"run folder {folder}: expected a new or empty folder; got one with files; "
@@ -29,6 +29,11 @@ def create_run(folder: Path, *, overwrite: bool) -> None:
             )
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
+
+
+def _holds_something(folder: Path) -> bool:
+    """A lone config.yaml is left by an attempt that failed before it trained: nothing to lose."""
+    return any(path.name != CONFIG for path in folder.iterdir())
 
 
 def append_metrics(folder: Path, record: dict[str, Any]) -> None:

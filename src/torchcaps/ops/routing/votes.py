@@ -23,11 +23,11 @@ def votes(u: Float[Tensor, "B I E"], weight: Float[Tensor, "T J D E"]) -> Float[
     batch, children, _ = u.shape
     types, parents, dim, _ = weight.shape
     # [T, B*positions, E] @ [T, E, J*D]: one batched product, several times faster than broadcasting.
-    by_type = u.to(dtype).reshape(batch, types, -1, u.shape[-1]).transpose(0, 1).flatten(1, 2)
+    by_type = u.to(dtype).unflatten(1, (types, -1)).transpose(0, 1).flatten(1, 2)
     flat = weight.to(dtype).reshape(types, parents * dim, -1).transpose(1, 2)
     out = torch.bmm(by_type, flat)  # [T, B*positions, J*D]
     return (
-        out.reshape(types, batch, -1, parents, dim)
+        out.reshape(types, batch, children // types, parents, dim)
         .transpose(0, 1)
         .reshape(batch, children, parents, dim)
     )

@@ -1,0 +1,35 @@
+# `make demo` and `make test` set everything up by themselves: a .venv, the install, then the job.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+# One thread a test worker: two workers with two threads each would fight over two cores.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto
+
+.PHONY: demo test lint bench gpu clean
+
+demo: $(READY)  ## the rotation study on the embedded digits
+	$(BIN)/torchcaps study rotation --out runs/demo --overwrite
+
+test: $(READY)  ## all tests and the examples in docstrings
+	$(PYTEST)
+
+lint: $(READY)  ## style, types, floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+bench: $(READY)  ## speed and memory of routing and of a training step, on this machine
+	$(BIN)/python benchmarks/routing.py
+	$(BIN)/python benchmarks/train_step.py
+
+gpu:  ## everything that wants a GPU; needs torch alone, no install
+	PYTHONPATH=src $(PYTHON) benchmarks/gpu.py all --out runs/gpu
+
+clean:
+	rm -rf .venv runs
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
+	touch $@

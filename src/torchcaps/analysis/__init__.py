@@ -1,0 +1,1 @@
+"""What a trained network does: numbers in, numbers out, nothing drawn."""

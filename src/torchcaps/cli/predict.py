@@ -1,0 +1,62 @@
+"""`torchcaps predict`: image files in, a table out."""
+
+from pathlib import Path
+
+import torch
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from torchcaps.cli.parser import make_parser, parse
+from torchcaps.data.images import read_image
+from torchcaps.models import Model, Output, load_model
+
+
+def run(words: list[str]) -> None:
+    parser = make_parser("predict", "say what is on image files")
+    parser.add_argument("model", type=str, help="A run, a model's folder, or a hub id.")
+    parser.add_argument("images", type=str, nargs="+", help="Image files, resized to the model's.")
+    parser.add_argument(
+        "--invert", action="store_true", help="For dark ink on paper, where training had bright."
+    )
+    parser.add_argument(
+        "--save_reconstruction", type=str | None, help="Folder for what the capsules draw."
+    )
+    options = parse(parser, words)
+    model = load_model(options.model)
+    images = torch.stack([read_image(path, model.in_shape) for path in options.images])
+    if options.invert:
+        images = 1 - images
+    with torch.no_grad():
+        out = model(images)
+    if options.save_reconstruction and out.reconstruction is None:
+        raise ValueError(
+            f"predict, --save-reconstruction: expected a model with a decoder; {model.name} has "
+            "none; leave the option out, or take a capsnet"
+        )
+    Console().print(_table(model, options.images, out))
+    if out.reconstruction is not None and options.save_reconstruction:
+        for path, picture in zip(options.images, out.reconstruction, strict=True):
+            print(_save(picture, Path(options.save_reconstruction) / f"{Path(path).stem}.png"))
+
+
+def _table(model: Model, paths: list[str], out: Output) -> Table:
+    """The class, and the three highest scores: lengths of capsules, or a CNN's probabilities."""
+    capsules = out.poses is not None
+    scores = out.scores if capsules else out.scores.softmax(-1)
+    table = Table("image", "class", "capsule lengths" if capsules else "probabilities")
+    for path, row in zip(paths, scores, strict=True):
+        best = row.topk(min(3, len(row)))
+        said = [
+            f"{model.classes[k]} {v:.3f}" for v, k in zip(*map(Tensor.tolist, best), strict=True)
+        ]
+        table.add_row(path, model.classes[int(row.argmax())], "   ".join(said))
+    return table
+
+
+def _save(picture: Tensor, path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = (picture.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+    Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(path)
+    return path

@@ -1,0 +1,1 @@
+"""Numbers to pictures. Every function returns a matplotlib figure; nobody else draws."""

@@ -1,0 +1,36 @@
+"""Lines with their spread."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from torchcaps.figures.style import COLOURS, MARKERS, STYLE, new_figure
+
+
+class Spread(NamedTuple):
+    """Mean and standard deviation at each x; `sd` is zero where there was one seed."""
+
+    mean: Sequence[float]
+    sd: Sequence[float]
+
+
+def accuracy_curves(
+    x: Sequence[float], curves: Mapping[str, Spread], *, title: str, xlabel: str
+) -> Figure:
+    """Accuracy in percent against `x`, one line a model, a band of one standard deviation."""
+    with rc_context(STYLE):
+        figure = new_figure(7.2, 4.2)
+        axes = figure.add_subplot()
+        for (name, (mean, sd)), colour, marker in zip(
+            curves.items(), COLOURS, MARKERS, strict=False
+        ):
+            axes.plot(x, mean, color=colour, marker=marker, label=name)
+            low = [m - s for m, s in zip(mean, sd, strict=True)]
+            high = [m + s for m, s in zip(mean, sd, strict=True)]
+            axes.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
+        axes.set(xlabel=xlabel, ylabel="accuracy on the test images (%)", ylim=(0, 102), xticks=x)
+        axes.set_title(title, wrap=True)
+        axes.legend()
+    return figure

@@ -1,0 +1,24 @@
+"""Checks of the options that models and recipes are built with."""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+
+def check_sizes(where: str, **sizes: object) -> None:
+    """Raise a `ValueError` for a size that is no whole number of at least 1."""
+    for name, size in sizes.items():
+        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+            raise ValueError(
+                f"{where}, {name}: expected a whole number, at least 1; got {size!r}; "
+                f"give a larger {name}"
+            )
+
+
+def check_choice(where: str, name: str, value: object, known: Sequence[str]) -> None:
+    """Raise a `ValueError` that lists `known` and the nearest unless `value` is one of them."""
+    if value not in known:
+        near = get_close_matches(str(value), known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"take {known[0]!r}, the usual one"
+        raise ValueError(
+            f"{where}, {name}: expected one of {', '.join(known)}; got {value!r}; {hint}"
+        )

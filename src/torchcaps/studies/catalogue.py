@@ -1,0 +1,31 @@
+"""Studies by name: an experiment from data to report."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torchcaps.registry import Registry
+
+
+class Finding(NamedTuple):
+    """What a study ends with: its table as text, and the path of its report."""
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    report: Path
+
+
+class Study(NamedTuple):
+    """options: a dataclass of what a person may set. run: `(options, folder, quiet) -> finding`."""
+
+    options: type[Any]
+    run: Callable[[Any, Path, bool], Finding]
+    about: str
+
+
+STUDIES: Registry[Study] = Registry("study")
+
+
+def list_studies() -> list[str]:
+    """Names that `torchcaps study` knows."""
+    return list(STUDIES)

@@ -1,0 +1,163 @@
+"""The rotation study's tables, figures and report; every sentence follows from the numbers."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import torchcaps
+from torchcaps.analysis.perturbation import perturb
+from torchcaps.analysis.rotation import RotationCurve
+from torchcaps.data import ImageDataset
+from torchcaps.figures.curves import Spread, accuracy_curves
+from torchcaps.figures.images import image_grid
+from torchcaps.figures.style import save_figure, to_png
+from torchcaps.files import write_whole
+from torchcaps.models import CapsNet, Model
+from torchcaps.studies.catalogue import Finding
+from torchcaps.studies.report import Report
+from torchcaps.studies.rotation_words import RotationTable, opening, verdict
+from torchcaps.studies.runs import machine
+
+
+@dataclass(frozen=True)
+class RotationResults:
+    """What the study measured. `curves` holds the model under test first, then its rivals."""
+
+    settings: dict[str, Any]
+    command: str
+    curves: dict[str, RotationCurve]
+    parameters: dict[str, int]
+    seconds_per_epoch: dict[str, float]
+    example: Model
+    test_set: ImageDataset
+
+
+def write_results(results: RotationResults, folder: Path) -> Finding:
+    """Write results.json, table.csv, figures/ and report.html."""
+    table = RotationTable(results.curves)
+    write_whole(folder / "results.json", json.dumps(_as_json(results, table), indent=2) + "\n")
+    write_whole(folder / "table.csv", table.csv())
+    report = Report(f"Trained upright, tested turned: {' against '.join(results.curves)}")
+    report.text(opening(results.settings, results.curves))
+    report.table(table.header(), table.rows())
+    _add_curves(report, results, table, folder)
+    for sentence in verdict(table):
+        report.text(sentence)
+    if isinstance(results.example, CapsNet) and results.example.decoder is not None:
+        _add_reconstructions(report, results, table, folder)
+        _add_perturbation(report, results, folder)
+    report.heading("What it cost")
+    report.table(
+        ("model", "parameters", "seconds an epoch"),
+        [
+            (name, f"{results.parameters[name]:,}", f"{results.seconds_per_epoch[name]:.2f}")
+            for name in results.curves
+        ],
+    )
+    report.heading("Run it again")
+    report.code(results.command)
+    footer = f"torchcaps {torchcaps.__version__}. Made on {machine()}."
+    path = report.write(folder / "report.html", footer)
+    return Finding(table.header(), table.rows(), path)
+
+
+def _as_json(results: RotationResults, table: RotationTable) -> dict[str, Any]:
+    return {
+        "study": "rotation",
+        "command": results.command,
+        "machine": machine(),
+        "torchcaps": torchcaps.__version__,
+        "settings": results.settings,
+        "parameters": results.parameters,
+        "seconds_per_epoch": results.seconds_per_epoch,
+        "degrees": list(table.degrees),
+        "accuracy_percent": {
+            name: {
+                "mean": curve.mean(),
+                "sd": curve.sd(),
+                "seeds": [curve.accuracies(k) for k in range(len(curve.degrees))],
+            }
+            for name, curve in results.curves.items()
+        },
+        "advantage": table.advantage(),
+        "reconstruction_mse": {
+            name: [test.reconstruction_mse for test in curve.evaluations[0]]
+            for name, curve in results.curves.items()
+        },
+    }
+
+
+def _add_curves(
+    report: Report, results: RotationResults, table: RotationTable, folder: Path
+) -> None:
+    figure = accuracy_curves(
+        table.degrees,
+        {name: Spread(curve.mean(), curve.sd()) for name, curve in results.curves.items()},
+        title=table.finding(),
+        xlabel="rotation of the test images (degrees, positive counter-clockwise)",
+    )
+    save_figure(figure, folder / "figures" / "rotation.png")
+    report.picture(
+        to_png(figure), "Accuracy against rotation; the band is one standard deviation over seeds."
+    )
+
+
+def _add_reconstructions(
+    report: Report, results: RotationResults, table: RotationTable, folder: Path
+) -> None:
+    firsts = [
+        int((results.test_set.labels == label).nonzero()[0])
+        for label in results.test_set.labels.unique().tolist()[:10]
+    ]
+    images, _ = results.test_set.batch(firsts)
+    with torch.no_grad():
+        out = results.example(images)
+    assert out.reconstruction is not None
+    named = [results.test_set.classes[k] for k in out.scores.argmax(-1).tolist()]
+    figure = image_grid(
+        [images, out.reconstruction],
+        title="What the longest capsule remembers of the image",
+        row_labels=["test image", "drawn from\nits capsule"],
+        column_labels=named,
+        xlabel="class of the longest capsule",
+    )
+    save_figure(figure, folder / "figures" / "reconstructions.png")
+    report.heading("Back to the picture")
+    upright = table.upright_mse()
+    if upright is not None:
+        report.text(
+            f"The decoder sees nothing but the pose of the longest capsule. Its drawings of "
+            f"upright test images are off by {upright:.4f} a pixel in mean square (an empty image: "
+            f"{_empty_mse(results.test_set):.4f})."
+        )
+    report.picture(to_png(figure), "Test images, the first of each class, and their drawings.")
+
+
+def _add_perturbation(report: Report, results: RotationResults, folder: Path) -> None:
+    image, _ = results.test_set[0]
+    moved = perturb(results.example, image)
+    winner = results.test_set.classes[moved.winner]
+    figure = image_grid(
+        list(moved.images),
+        title=f"One dimension of the pose at a time (capsule {winner})",
+        row_labels=[f"dim {d}" for d in range(len(moved.images))],
+        column_labels=[f"{offset:+.2f}" if offset else "0" for offset in moved.offsets],
+        xlabel="added to that dimension of the pose",
+        cell=0.6,
+    )
+    save_figure(figure, folder / "figures" / "perturbation.png")
+    report.heading("What the numbers of a pose mean")
+    report.text(
+        "Each row moves one number of the winning capsule's pose by -0.25 to +0.25 and draws the "
+        "result. A row in which thickness, slant or a stroke changes smoothly is a dimension that "
+        "has come to stand for it; where nothing changes, the image had no need of that number."
+    )
+    report.picture(to_png(figure), "The middle column is the pose as measured.")
+
+
+def _empty_mse(dataset: ImageDataset) -> float:
+    images, _ = dataset.batch(range(len(dataset)))
+    return images.square().mean().item()

@@ -1,0 +1,102 @@
+"""The rotation study's table, and what may be said of it."""
+
+from typing import Any
+
+from torchcaps.analysis.rotation import RotationCurve
+
+
+class RotationTable:
+    """Means over seeds at every angle; the advantage is the first model's over the second."""
+
+    def __init__(self, curves: dict[str, RotationCurve]) -> None:
+        self.curves = curves
+        self.names = list(curves)
+        self.degrees = curves[self.names[0]].degrees
+        self.seeds = len(curves[self.names[0]].evaluations)
+
+    def advantage(self) -> list[float]:
+        """Percent points at each angle."""
+        ours, theirs = (self.curves[name].mean() for name in self.names[:2])
+        return [a - b for a, b in zip(ours, theirs, strict=True)]
+
+    def header(self) -> list[str]:
+        return ["rotation", *self.names, "advantage"]
+
+    def rows(self) -> list[list[str]]:
+        """Cells as text, one row an angle."""
+        cells = {name: self._cells(curve) for name, curve in self.curves.items()}
+        return [
+            [f"{d:+g}°" if d else "0°", *(cells[name][k] for name in self.names), f"{gain:+.2f}"]
+            for k, (d, gain) in enumerate(zip(self.degrees, self.advantage(), strict=True))
+        ]
+
+    def csv(self) -> str:
+        columns = [f"{name}_{what}" for name in self.names for what in ("mean", "sd")]
+        lines = [",".join(["degrees", *columns, "advantage"])]
+        values = [
+            v for name in self.names for v in (self.curves[name].mean(), self.curves[name].sd())
+        ]
+        for k, degrees in enumerate(self.degrees):
+            figures = [*(column[k] for column in values), self.advantage()[k]]
+            lines.append(",".join([f"{degrees:g}", *(f"{x:.4f}" for x in figures)]))
+        return "\n".join(lines) + "\n"
+
+    def finding(self) -> str:
+        """The title of the figure: where the first model stands after the widest turns."""
+        ours, theirs = self.names[:2]
+        ahead = sum(gain > 0 for gain in self.advantage())
+        return f"{ours} is ahead of {theirs} at {ahead} of {len(self.degrees)} angles"
+
+    def upright_mse(self) -> float | None:
+        """Reconstruction error of the first model on images that are not turned."""
+        if 0 not in self.degrees:
+            return None
+        return self.curves[self.names[0]].evaluations[0][self.degrees.index(0)].reconstruction_mse
+
+    def _cells(self, curve: RotationCurve) -> list[str]:
+        if self.seeds == 1:
+            return [f"{m:.2f} %" for m in curve.mean()]
+        return [f"{m:.2f} ± {s:.2f} %" for m, s in zip(curve.mean(), curve.sd(), strict=True)]
+
+
+def opening(settings: dict[str, Any], curves: dict[str, RotationCurve]) -> str:
+    """What was done."""
+    names = list(curves)
+    seeds = len(next(iter(curves.values())).evaluations)
+    tested = next(iter(curves.values())).evaluations[0][0].images
+    images = settings["train_images"] or "all"
+    return (
+        f"{' and '.join(names)} learnt {settings['data']} from {images} training images, none of "
+        f"them turned, for {settings['epochs']} epochs. Then each was tested on all {tested:,} "
+        f"test images, turned by the same angle, with zeros outside. "
+        + ("One seed: no spread can be given. " if seeds == 1 else f"Mean ± sd of {seeds} seeds. ")
+        + "The weights are those of the last epoch; the test images chose nothing."
+    )
+
+
+def verdict(table: RotationTable) -> list[str]:
+    """Sentences that follow from the numbers, whichever way they fall."""
+    ours, theirs = table.names[:2]
+    sentences = []
+    for k in sorted({0, len(table.degrees) - 1}, key=lambda k: table.degrees[k]):
+        mean = [table.curves[name].mean()[k] for name in (ours, theirs)]
+        sentences.append(
+            f"Turned by {table.degrees[k]:+g} degrees, {ours} names {mean[0]:.1f} % of the images "
+            f"rightly and {theirs} {mean[1]:.1f} %: {_compare(table, k)}."
+        )
+    behind = [table.degrees[k] for k, gain in enumerate(table.advantage()) if gain <= 0]
+    if behind:
+        listed = ", ".join(f"{d:+g}" if d else "0" for d in behind)
+        sentences.append(f"{ours} is not ahead at {listed} degrees.")
+    else:
+        sentences.append(f"{ours} is ahead at every angle tested.")
+    return sentences
+
+
+def _compare(table: RotationTable, k: int) -> str:
+    gain = table.advantage()[k]
+    words = f"{abs(gain):.1f} points {'more' if gain > 0 else 'less'}"
+    if table.seeds == 1:
+        return words
+    spread = max(table.curves[name].sd()[k] for name in table.names[:2])
+    return words + (", no more than the spread over seeds" if abs(gain) <= spread else "")
