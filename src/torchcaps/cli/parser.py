@@ -42,6 +42,19 @@ def parse(parser: ArgumentParser, words: list[str]) -> Namespace:
         return parser.parse_args([_underscores(word) for word in words])
     except ArgumentError as error:
         raise ValueError(_explain(str(error), parser)) from None
+    except UnicodeDecodeError:
+        raise ValueError("--config: expected YAML; got a file that is no text") from None
+
+
+def refuse_beside_resume(words: list[str], *allowed: str) -> None:
+    """Raise a `ValueError` for options beside --resume: they would be ignored."""
+    options = [word.partition("=")[0].replace("_", "-") for word in words if word[:2] == "--"]
+    extra = sorted(set(options) - {"--resume", "--quiet", *allowed})
+    if extra:
+        raise ValueError(
+            f"--resume: expected no options beside it, since what was begun keeps its own; "
+            f"got {', '.join(extra)}; leave them out, or start anew in another --out"
+        )
 
 
 def _explain(message: str, parser: ArgumentParser) -> str:
@@ -50,6 +63,10 @@ def _explain(message: str, parser: ArgumentParser) -> str:
     if key:
         text = re.sub(r"<class '(\w+)'>", r"\1", " ".join(key[2].split()))
         text = text.replace("typing.", "").replace("Expected a ", "expected ")
+        text = re.sub(r"Literal\[(.*?)\]", r"one of \1", text)
+        text = re.sub(
+            r"expected tuple\. Got value: (.*)", r"expected a list; got \1; try '[\1]'", text
+        )
         return f"--{key[1].replace('_', '-')}: {text}; {help_line}"
     unknown = re.match(r"unrecognized arguments: (\S+)", message, re.IGNORECASE)
     if unknown:
@@ -57,6 +74,11 @@ def _explain(message: str, parser: ArgumentParser) -> str:
         near = get_close_matches(_underscores(unknown[1]), known, n=1)
         hint = f"did you mean {near[0].replace('_', '-')}?" if near else help_line
         return f"unknown option {unknown[1].replace('_', '-')}; {hint}"
+    unknown = re.match(r"Option '(.+?)' is not accepted", message)
+    if unknown:
+        near = get_close_matches(unknown[1], [action.dest for action in parser._actions], n=1)
+        hint = f"did you mean {near[0]!r}?" if near else help_line
+        return f"--config: unknown option {unknown[1]!r} in the file; {hint}"
     return f"{' '.join(message.split())}; {help_line}"
 
 

@@ -1,15 +1,20 @@
 """`torchcaps predict`: image files in, a table out."""
 
+from collections import Counter
+from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import torch
 from PIL import Image
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
+from rich.table import Column, Table
 from torch import Tensor
 
 from torchcaps.cli.parser import make_parser, parse
 from torchcaps.data.images import read_image
+from torchcaps.files import write_whole
 from torchcaps.models import Model, Output, load_model
 
 
@@ -37,26 +42,40 @@ def run(words: list[str]) -> None:
         )
     Console().print(_table(model, options.images, out))
     if out.reconstruction is not None and options.save_reconstruction:
-        for path, picture in zip(options.images, out.reconstruction, strict=True):
-            print(_save(picture, Path(options.save_reconstruction) / f"{Path(path).stem}.png"))
+        names = _names(options.images)
+        for name, picture in zip(names, out.reconstruction, strict=True):
+            print(write_whole(Path(options.save_reconstruction) / name, _png(picture)))
 
 
 def _table(model: Model, paths: list[str], out: Output) -> Table:
     """The class, and the three highest scores: lengths of capsules, or a CNN's probabilities."""
     capsules = out.poses is not None
     scores = out.scores if capsules else out.scores.softmax(-1)
-    table = Table("image", "class", "capsule lengths" if capsules else "probabilities")
+    table = Table(
+        Column("image", overflow="fold"),
+        Column("class", overflow="fold"),
+        "capsule lengths" if capsules else "probabilities",
+    )
     for path, row in zip(paths, scores, strict=True):
         best = row.topk(min(3, len(row)))
         said = [
             f"{model.classes[k]} {v:.3f}" for v, k in zip(*map(Tensor.tolist, best), strict=True)
         ]
-        table.add_row(path, model.classes[int(row.argmax())], "   ".join(said))
+        cells = (path, model.classes[int(row.argmax())], "   ".join(said))
+        table.add_row(*map(escape, cells))
     return table
 
 
-def _save(picture: Tensor, path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _names(paths: list[str]) -> Iterator[str]:
+    """A file name for each reconstruction: never that of its image, and no two the same."""
+    seen: Counter[str] = Counter()
+    for stem in (Path(path).stem for path in paths):
+        seen[stem] += 1
+        yield f"{stem}-reconstruction{f'-{seen[stem]}' if seen[stem] > 1 else ''}.png"
+
+
+def _png(picture: Tensor) -> bytes:
     pixels = (picture.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
-    Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(path)
-    return path
+    buffer = BytesIO()
+    Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(buffer, "PNG")
+    return buffer.getvalue()

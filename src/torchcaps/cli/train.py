@@ -6,7 +6,7 @@ from pathlib import Path
 
 from accelerate import PartialState
 
-from torchcaps.cli.parser import add_config, make_parser, parse
+from torchcaps.cli.parser import add_config, make_parser, parse, refuse_beside_resume
 from torchcaps.training import Recipe, resume, train
 
 
@@ -32,6 +32,7 @@ def run(words: list[str]) -> None:
             "run: pip install 'torchcaps[log]'"
         )
     if options.resume is not None:
+        refuse_beside_resume(words, "--log")
         folder = resume(options.resume, log=options.log, quiet=options.quiet)
     else:
         recipe = Recipe(**{field.name: options[field.name] for field in fields(Recipe)})

@@ -1,6 +1,7 @@
 """Lines with their spread."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import NamedTuple
 
 from matplotlib import rc_context
@@ -24,7 +25,7 @@ def accuracy_curves(
         figure = new_figure(7.2, 4.2)
         axes = figure.add_subplot()
         for (name, (mean, sd)), colour, marker in zip(
-            curves.items(), COLOURS, MARKERS, strict=False
+            curves.items(), cycle(COLOURS), cycle(MARKERS), strict=False
         ):
             axes.plot(x, mean, color=colour, marker=marker, label=name)
             low = [m - s for m, s in zip(mean, sd, strict=True)]

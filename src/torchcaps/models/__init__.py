@@ -3,12 +3,14 @@
 from torchcaps.models.capsnet import CapsNet
 from torchcaps.models.catalogue import create_model, list_models
 from torchcaps.models.cnn import CNN
+from torchcaps.models.equivariant_capsnet import EquivariantCapsNet
 from torchcaps.models.model import Model, Output
 from torchcaps.models.saving import load_model, save_model
 
 __all__ = [
     "CNN",
     "CapsNet",
+    "EquivariantCapsNet",
     "Model",
     "Output",
     "create_model",

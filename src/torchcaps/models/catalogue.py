@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from torchcaps.models.capsnet import CapsNet
 from torchcaps.models.cnn import CNN
+from torchcaps.models.equivariant_capsnet import EquivariantCapsNet
 from torchcaps.models.model import Model
 from torchcaps.registry import Registry
 
@@ -34,6 +35,9 @@ MODELS.add("capsnet_small")(
         },
         "3x3 kernels and few channels, for the 8x8 digits and quick work",
     )
+)
+MODELS.add("equivariant_capsnet")(
+    Preset(EquivariantCapsNet, {}, "turns with its input, by construction")
 )
 MODELS.add("cnn")(Preset(CNN, {}, "the series' CNN: two convolutions with max-pooling"))
 

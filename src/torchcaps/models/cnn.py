@@ -1,5 +1,7 @@
 """The convolutional network that the series compares with."""
 
+from collections.abc import Sequence
+
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -26,7 +28,7 @@ class CNN(Model):
         in_shape: tuple[int, int, int],
         num_classes: int,
         *,
-        channels: tuple[int, int] = (32, 64),
+        channels: Sequence[int] = (32, 64),
         hidden: int = 128,
     ) -> None:
         super().__init__(in_shape, num_classes)
@@ -35,6 +37,11 @@ class CNN(Model):
             raise ValueError(
                 f"CNN, in_shape: expected at least 4x4 pixels for two poolings; got "
                 f"{height}x{width}; use larger images"
+            )
+        if len(channels) != 2:
+            raise ValueError(
+                f"CNN, channels: expected two numbers, one a convolution; got {channels}; "
+                "take (32, 64), the series'"
             )
         first, second = channels
         check_sizes("CNN", channels=min(channels), hidden=hidden)

@@ -27,7 +27,7 @@ class MLPDecoder(nn.Sequential):
 class ConvDecoder(nn.Module):
     """Convolutional decoder: a coarse map from the pose, then twice doubled and smoothed.
 
-    Its parameters grow with the channels, not with the pixels, so it suits larger images.
+    It has a small part of the MLP's parameters for each pixel, so it suits larger images.
 
     Shapes: `[B, in_dim] -> [B, *out_shape]`, any height and width, pixels in [0, 1].
     """

@@ -16,9 +16,13 @@ class Finding(NamedTuple):
 
 
 class Study(NamedTuple):
-    """options: a dataclass of what a person may set. run: `(options, folder, quiet) -> finding`."""
+    """options: a dataclass of what a person may set. run: `(options, folder, quiet) -> finding`.
+
+    check: raises a `ValueError` for options that `run` would trip over, before a file is touched.
+    """
 
     options: type[Any]
+    check: Callable[[Any], object]
     run: Callable[[Any, Path, bool], Finding]
     about: str
 

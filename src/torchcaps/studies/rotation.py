@@ -1,6 +1,7 @@
 """Trained upright, tested turned: the series' experiment, in both directions, with its spread."""
 
 import json
+import shlex
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -50,6 +51,11 @@ class RotationOptions:
                 )
         for name in self.models:
             MODELS[name]
+        if len(self.models) < 2:
+            raise ValueError(
+                f"rotation study, beside: expected another model than {self.model}; got only "
+                "itself; name one to compare it with, such as cnn"
+            )
         if self.seeds < 1:
             raise ValueError(
                 f"rotation study, seeds: expected at least 1; got {self.seeds}; take 3 or more"
@@ -57,7 +63,7 @@ class RotationOptions:
 
     @property
     def models(self) -> tuple[str, ...]:
-        return (self.model, *(name for name in self.beside if name != self.model))
+        return tuple(dict.fromkeys((self.model, *self.beside)))
 
     def recipe(self, model: str, seed: int) -> Recipe:
         return Recipe(
@@ -70,6 +76,13 @@ class RotationOptions:
             lr=self.lr,
             seed=seed,
         )
+
+
+def check(options: RotationOptions) -> None:
+    """Raise a `ValueError` for what a later run of the study would trip over."""
+    train_set = options.recipe(options.model, 0).load_data("train")
+    for name in options.models:
+        options.recipe(name, 0).build_model(train_set)
 
 
 def run(options: RotationOptions, folder: Path, quiet: bool) -> Finding:
@@ -111,11 +124,11 @@ def command(options: RotationOptions) -> str:
     for field in fields(options):
         value = getattr(options, field.name)
         if value != field.default and field.name != "root":
-            text = json.dumps(value) if isinstance(value, tuple) else value
-            words.append(f"--{field.name.replace('_', '-')} {text}")
+            text = json.dumps(value) if isinstance(value, tuple) else str(value)
+            words.append(f"--{field.name.replace('_', '-')} {shlex.quote(text)}")
     return " ".join(words)
 
 
 STUDIES.add("rotation")(
-    Study(RotationOptions, run, "trained upright, tested turned: capsules against a CNN")
+    Study(RotationOptions, check, run, "trained upright, tested turned: capsules against a CNN")
 )

@@ -13,7 +13,7 @@ from torchcaps.analysis.rotation import RotationCurve
 from torchcaps.data import ImageDataset
 from torchcaps.figures.curves import Spread, accuracy_curves
 from torchcaps.figures.images import image_grid
-from torchcaps.figures.style import save_figure, to_png
+from torchcaps.figures.style import save_figure
 from torchcaps.files import write_whole
 from torchcaps.models import CapsNet, Model
 from torchcaps.studies.catalogue import Finding
@@ -99,9 +99,9 @@ def _add_curves(
         title=table.finding(),
         xlabel="rotation of the test images (degrees, positive counter-clockwise)",
     )
-    save_figure(figure, folder / "figures" / "rotation.png")
+    path = save_figure(figure, folder / "figures" / "rotation.png")
     report.picture(
-        to_png(figure), "Accuracy against rotation; the band is one standard deviation over seeds."
+        path.read_bytes(), "Accuracy against rotation; the band is one standard deviation over seeds."
     )
 
 
@@ -124,7 +124,7 @@ def _add_reconstructions(
         column_labels=named,
         xlabel="class of the longest capsule",
     )
-    save_figure(figure, folder / "figures" / "reconstructions.png")
+    path = save_figure(figure, folder / "figures" / "reconstructions.png")
     report.heading("Back to the picture")
     upright = table.upright_mse()
     if upright is not None:
@@ -133,7 +133,7 @@ def _add_reconstructions(
             f"upright test images are off by {upright:.4f} a pixel in mean square (an empty image: "
             f"{_empty_mse(results.test_set):.4f})."
         )
-    report.picture(to_png(figure), "Test images, the first of each class, and their drawings.")
+    report.picture(path.read_bytes(), "Test images, the first of each class, and their drawings.")
 
 
 def _add_perturbation(report: Report, results: RotationResults, folder: Path) -> None:
@@ -148,14 +148,14 @@ def _add_perturbation(report: Report, results: RotationResults, folder: Path) ->
         xlabel="added to that dimension of the pose",
         cell=0.6,
     )
-    save_figure(figure, folder / "figures" / "perturbation.png")
+    path = save_figure(figure, folder / "figures" / "perturbation.png")
     report.heading("What the numbers of a pose mean")
     report.text(
         "Each row moves one number of the winning capsule's pose by -0.25 to +0.25 and draws the "
         "result. A row in which thickness, slant or a stroke changes smoothly is a dimension that "
         "has come to stand for it; where nothing changes, the image had no need of that number."
     )
-    report.picture(to_png(figure), "The middle column is the pose as measured.")
+    report.picture(path.read_bytes(), "The middle column is the pose as measured.")
 
 
 def _empty_mse(dataset: ImageDataset) -> float:

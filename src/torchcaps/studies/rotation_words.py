@@ -42,10 +42,11 @@ class RotationTable:
         return "\n".join(lines) + "\n"
 
     def finding(self) -> str:
-        """The title of the figure: where the first model stands after the widest turns."""
+        """The title of the figure."""
         ours, theirs = self.names[:2]
-        ahead = sum(gain > 0 for gain in self.advantage())
-        return f"{ours} is ahead of {theirs} at {ahead} of {len(self.degrees)} angles"
+        ahead, angles = sum(gain > 0 for gain in self.advantage()), len(self.degrees)
+        where = {0: "no angle", angles: "every angle"}.get(ahead, f"{ahead} of {angles} angles")
+        return f"{ours} is ahead of {theirs} at {where}"
 
     def upright_mse(self) -> float | None:
         """Reconstruction error of the first model on images that are not turned."""
@@ -65,9 +66,10 @@ def opening(settings: dict[str, Any], curves: dict[str, RotationCurve]) -> str:
     seeds = len(next(iter(curves.values())).evaluations)
     tested = next(iter(curves.values())).evaluations[0][0].images
     images = settings["train_images"] or "all"
+    epochs = "1 epoch" if settings["epochs"] == 1 else f"{settings['epochs']} epochs"
     return (
         f"{' and '.join(names)} learnt {settings['data']} from {images} training images, none of "
-        f"them turned, for {settings['epochs']} epochs. Then each was tested on all {tested:,} "
+        f"them turned, for {epochs}. Then each was tested on all {tested:,} "
         f"test images, turned by the same angle, with zeros outside. "
         + ("One seed: no spread can be given. " if seeds == 1 else f"Mean ± sd of {seeds} seeds. ")
         + "The weights are those of the last epoch; the test images chose nothing."
@@ -95,6 +97,8 @@ def verdict(table: RotationTable) -> list[str]:
 
 def _compare(table: RotationTable, k: int) -> str:
     gain = table.advantage()[k]
+    if abs(gain) < 0.05:
+        return "the same to a tenth of a point"
     words = f"{abs(gain):.1f} points {'more' if gain > 0 else 'less'}"
     if table.seeds == 1:
         return words

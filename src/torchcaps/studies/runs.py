@@ -15,7 +15,8 @@ from torchcaps.training.run_folder import CHECKPOINT, read_metrics
 def trained(recipe: Recipe, folder: Path, *, quiet: bool) -> Model:
     """The model that `recipe` ends with, trained in `folder`: taken up where an earlier attempt
     stopped, and not trained again where it had finished."""
-    if (folder / CHECKPOINT).is_dir():
+    # The folder alone may be left by a crash before the first checkpoint was whole.
+    if any((folder / CHECKPOINT).glob("*.safetensors")):
         resume(folder, quiet=quiet)
     else:
         train(recipe, folder, quiet=quiet, overwrite=folder.exists())

@@ -49,6 +49,8 @@ def save_checkpoint(
 def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Place:
     """Put model, optimizer and randomness back as they were; returns the place.
 
+    Adam's moments take the memory layout of their parameters, which must not change afterwards.
+
     Raises a `ValueError` where the file is missing, damaged or of another model.
     """
     tensors, place = _read(path)
@@ -68,6 +70,11 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimiz
     if "random.cuda" in tensors and torch.cuda.is_available():
         torch.cuda.set_rng_state(tensors["random.cuda"])
     return place
+
+
+def read_place(path: Path) -> Place:
+    """The place alone. Raises a `ValueError` where the file is missing or damaged."""
+    return _read(path)[1]
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], Place]:

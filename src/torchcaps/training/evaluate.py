@@ -41,7 +41,7 @@ def evaluate(
     training = model.training
     model.eval()
     sums = []
-    for indices in share.split(batch_size):
+    for indices in share.split(batch_size) if len(share) else ():
         images, labels = (part.to(device) for part in dataset.batch(indices))
         moved = images if transform is None else transform(images)
         sums.append(_score(model, moved, labels, loss))

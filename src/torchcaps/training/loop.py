@@ -15,7 +15,7 @@ from torchcaps.data.transforms import random_shift
 from torchcaps.models import save_model
 from torchcaps.training import run_folder
 from torchcaps.training.batches import Batches
-from torchcaps.training.checkpoints import Place, load_checkpoint, save_checkpoint
+from torchcaps.training.checkpoints import Place, load_checkpoint, read_place, save_checkpoint
 from torchcaps.training.evaluate import evaluate
 from torchcaps.training.interrupt import Interrupted, StopRequest
 from torchcaps.training.precision import Precision, choose_precision
@@ -80,6 +80,7 @@ class _Loop:
             self.accelerator.num_processes,
         )
         self.place = Place()
+        self.last_loss = math.nan
         self.progress = TrainingProgress(
             f"{recipe.model} on {recipe.data}",
             recipe.epochs,
@@ -111,11 +112,12 @@ class _Loop:
 
     def restore(self) -> None:
         """Take up the run where its last checkpoint stands."""
-        place = load_checkpoint(self.checkpoint, self.bare, self.optimizer)
-        self.place = place
-        self.use(Precision(**place.precision))
+        self.place = read_place(self.checkpoint)
+        # The layout first: a fused Adam takes weights and moments in the order of their memory.
+        self.use(Precision(**self.place.precision))
+        load_checkpoint(self.checkpoint, self.bare, self.optimizer)
         if self.main:
-            run_folder.truncate_metrics(self.folder, place.epoch)
+            run_folder.truncate_metrics(self.folder, self.place.epoch)
 
     def run(self) -> Path:
         """Train from the present place to the last epoch."""
@@ -153,12 +155,13 @@ class _Loop:
         loss = self.loss(out, images, labels)
         value = self.mean(loss.item())
         if not math.isfinite(value):
+            kept = f"the weights of epoch {epoch} are kept in {self.folder}"
             raise Diverged(
-                f"the loss became {value} in epoch {epoch + 1}, step {step + 1} (the mean before "
-                f"it in this epoch: {self.place.loss_sum / max(batch, 1):.4g}); the weights of the "
-                f"last whole epoch are kept in {self.folder}; "
+                f"the loss became {value} in epoch {epoch + 1}, step {step + 1} (the step before: "
+                f"{self.last_loss:.4g}); {kept if epoch else 'no epoch was finished to keep'}; "
                 "try a smaller lr, precision fp32, or fewer routing iterations"
             )
+        self.last_loss = value
         lr = self.recipe.lr_at(step, self.recipe.epochs * len(self.batches))
         for group in self.optimizer.param_groups:
             group["lr"] = lr

@@ -12,6 +12,8 @@ from torchcaps.models import Model
 
 # A step shorter than this is not worth a measurement, whose noise could change the choice.
 WORTH_MEASURING_SECONDS = 0.05
+# A first step so many times slower than the best ends a trial: some processors emulate bfloat16.
+HOPELESS = 3.0
 # What a faster candidate must save, so that noise does not decide.
 CLEAR_GAIN = 0.95
 
@@ -51,14 +53,23 @@ def choose_precision(asked: str, model: Model, images: Tensor, labels: Tensor) -
     if least < WORTH_MEASURING_SECONDS:
         return best
     for candidate in CANDIDATES:
-        seconds = step_seconds(candidate, model, images, labels)
+        seconds = step_seconds(candidate, model, images, labels, hopeless=HOPELESS * least)
         if seconds < CLEAR_GAIN * least:
             best, least = candidate, seconds
     return best
 
 
-def step_seconds(precision: Precision, model: Model, images: Tensor, labels: Tensor) -> float:
-    """The shortest of three training steps (after one to warm up), on a copy of the model."""
+def step_seconds(
+    precision: Precision,
+    model: Model,
+    images: Tensor,
+    labels: Tensor,
+    hopeless: float = float("inf"),
+) -> float:
+    """The shortest of three training steps (after one to warm up), on a copy of the model.
+
+    A warm-up of more than `hopeless` seconds is the answer already.
+    """
     trial = copy.deepcopy(model)
     precision.lay_out(trial)
     images = images.to(memory_format=precision.layout())
@@ -72,4 +83,6 @@ def step_seconds(precision: Precision, model: Model, images: Tensor, labels: Ten
         if images.device.type == "cuda":
             torch.cuda.synchronize()
         times.append(time.perf_counter() - start)
+        if times[0] > hopeless:
+            return times[0]
     return min(times[1:])

@@ -3,13 +3,17 @@
 from dataclasses import asdict, dataclass, field, fields
 from math import cos, pi
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import yaml
 
 from torchcaps.data import ImageDataset, load_dataset
 from torchcaps.files import write_whole
 from torchcaps.models import Model, create_model
+from torchcaps.models.options import check_choice
+
+Schedule = Literal["constant", "cosine", "sabour2017"]
+AskedPrecision = Literal["auto", "fp32", "bf16"]
 
 
 @dataclass(frozen=True)
@@ -30,11 +34,11 @@ class Recipe:
     """Images a step, over all processes together."""
     lr: float = 1e-3
     """Adam's learning rate at the start."""
-    schedule: Literal["constant", "cosine", "sabour2017"] = "constant"
+    schedule: Schedule = "constant"
     """Of the learning rate: constant, cosine to 0, or the authors' 0.96 every 2,000 steps."""
     shift: int = 0
     """Shift each training image by up to this many pixels, anew in every epoch."""
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    precision: AskedPrecision = "auto"
     """auto takes the number format and memory layout measured fastest for a large model."""
     seed: int = 0
     """Of the weights at the start, the choice and the order of images, and the shifts."""
@@ -45,15 +49,18 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name, least in (("epochs", 1), ("batch_size", 1), ("shift", 0), ("seed", 0)):
-            if getattr(self, name) < least:
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise ValueError(
-                    f"Recipe, {name}: expected at least {least}; got {getattr(self, name)}; "
+                    f"Recipe, {name}: expected a whole number, at least {least}; got {value!r}; "
                     f"give a larger {name}"
                 )
-        if not 0 < self.lr < float("inf"):
+        if not isinstance(self.lr, int | float) or not 0 < self.lr < float("inf"):
             raise ValueError(
-                f"Recipe, lr: expected a positive number; got {self.lr}; 0.001 is a good start"
+                f"Recipe, lr: expected a positive number; got {self.lr!r}; 0.001 is a good start"
             )
+        check_choice("Recipe", "schedule", self.schedule, get_args(Schedule))
+        check_choice("Recipe", "precision", self.precision, get_args(AskedPrecision))
 
     def load_data(self, split: str) -> ImageDataset:
         """A split of the dataset; of the training split, `train_images` drawn by the seed."""

@@ -20,10 +20,13 @@ class Problem(NamedTuple):
 
 
 class Backend(NamedTuple):
-    """A way to route. `refuses` is pure: None, or the reason in a few words."""
+    """A way to route. Both predicates are pure and cheap."""
 
     refuses: Callable[[Problem], str | None]
+    """None, or in a few words why this path cannot route the problem."""
     run: Callable[[Problem], Tensor]
+    suits: Callable[[Problem], bool] = lambda _: True
+    """False where a plainer path is as fast: "auto" then passes this one by and says nothing."""
 
 
 BACKENDS: Registry[Backend] = Registry("routing backend")

@@ -6,12 +6,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from torchcaps.ops.precision import without_autocast
+from torchcaps.ops.routing import dynamic_chunked, dynamic_triton
 from torchcaps.ops.routing.backend import BACKENDS, Backend, Problem
 from torchcaps.ops.routing.dynamic import check_routing, dynamic_routing
 from torchcaps.ops.routing.votes import check_children, votes
 
 # The first that does not refuse is taken.
-FASTEST_FIRST = ("reference",)
+FASTEST_FIRST = ("triton", "chunked", "reference")
 
 
 def route(
@@ -38,6 +40,11 @@ def route(
     """
     check_children(u, weight, "route")
     check_routing(weight.shape[1:3], iterations, bias, "route")
+    if bias is not None and bias.device != u.device:
+        raise ValueError(
+            f"route, bias: expected the children's device {u.device}; got {bias.device}; "
+            "move both to one device"
+        )
     problem = Problem(u, weight, iterations, bias, leaky, detach)
     return BACKENDS[choose(problem, backend)].run(problem)
 
@@ -53,6 +60,8 @@ def choose(problem: Problem, backend: str = "auto") -> str:
             )
         return backend
     for name in FASTEST_FIRST[:-1]:
+        if not BACKENDS[name].suits(problem):
+            continue
         reason = BACKENDS[name].refuses(problem)
         if reason is None:
             return name
@@ -75,10 +84,15 @@ def _say_once(name: str, reason: str) -> None:
 
 
 def _reference(p: Problem) -> Tensor:
-    routing = dynamic_routing(
-        votes(p.u, p.weight), p.iterations, bias=p.bias, leaky=p.leaky, detach=p.detach
-    )
-    return routing.poses
+    with without_autocast(p.u.device):
+        u_hat = votes(p.u, p.weight)
+    return dynamic_routing(u_hat, p.iterations, bias=p.bias, leaky=p.leaky, detach=p.detach).poses
 
 
 BACKENDS.add("reference")(Backend(refuses=lambda _: None, run=_reference))
+BACKENDS.add("chunked")(
+    Backend(dynamic_chunked.refuses, dynamic_chunked.run, suits=dynamic_chunked.suits)
+)
+BACKENDS.add("triton")(
+    Backend(dynamic_triton.refuses, dynamic_triton.run, suits=lambda p: p.u.is_cuda)
+)

@@ -11,7 +11,7 @@ def votes(u: Float[Tensor, "B I E"], weight: Float[Tensor, "T J D E"]) -> Float[
     Args:
         u: `[B, I, E]` children.
         weight: `[I, J, D, E]` transforms, or `[T, J, D, E]` shared over positions where
-            `I = T * positions`: child `i` uses transform `i // positions` (children grouped by type).
+            `I = T * positions`: child `i` uses transform `i // positions` (children come by type).
 
     Returns:
         `[B, I, J, D]` in the wider of the two dtypes.
@@ -22,7 +22,7 @@ def votes(u: Float[Tensor, "B I E"], weight: Float[Tensor, "T J D E"]) -> Float[
     dtype = torch.promote_types(u.dtype, weight.dtype)
     batch, children, _ = u.shape
     types, parents, dim, _ = weight.shape
-    # [T, B*positions, E] @ [T, E, J*D]: one batched product, several times faster than broadcasting.
+    # [T, B*positions, E] @ [T, E, J*D]: one batched product, faster than broadcasting.
     by_type = u.to(dtype).unflatten(1, (types, -1)).transpose(0, 1).flatten(1, 2)
     flat = weight.to(dtype).reshape(types, parents * dim, -1).transpose(1, 2)
     out = torch.bmm(by_type, flat)  # [T, B*positions, J*D]
@@ -34,7 +34,7 @@ def votes(u: Float[Tensor, "B I E"], weight: Float[Tensor, "T J D E"]) -> Float[
 
 
 def check_children(u: Tensor, weight: Tensor, where: str) -> None:
-    """Raise a `ValueError` unless `u` is `[B, I, E]` and `weight` `[T, J, D, E]` with T dividing I."""
+    """Raise a `ValueError` unless `u` is `[B, I, E]`, `weight` `[T, J, D, E]` and T divides I."""
     if u.ndim != 3:
         raise ValueError(
             f"{where}, u: expected children [B, I, E]; got shape {tuple(u.shape)}; "

@@ -1,0 +1,213 @@
+"""A capsule network that turns with its input, by construction."""
+
+from typing import Literal, get_args
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from torchcaps.models.model import Model, Output
+from torchcaps.models.options import check_choice, check_sizes
+from torchcaps.nn import ConvDecoder, MLPDecoder
+from torchcaps.nn.equivariant import EquivariantCapsules
+from torchcaps.nn.equivariant_loss import WindowLoss
+from torchcaps.nn.equivariant_pool import SmoothPool2d
+from torchcaps.nn.group_conv import GroupConv2d
+from torchcaps.nn.lifting import LiftingConv2d
+from torchcaps.ops import check_labels, lengths, select_capsule, squash
+from torchcaps.ops.groups import rotate_pose
+from torchcaps.ops.groups_window import orientation_window, peak_angle
+
+Decoder = Literal["mlp", "conv", "none"]
+# Kernels of the three convolutions that fit images of at least this many pixels.
+KERNELS = ((20, (7, 5, 3)), (12, (5, 3, 3)), (7, (3, 3, 3)), (5, (3, 3, 1)), (0, (3, 1, 1)))
+# Lifted maps larger than this are halved until they are not.
+LARGEST_MAP = 16
+
+
+class EquivariantCapsNet(Model):
+    r"""Lifting, group convolution, primary capsules, routing; all of it turns with the image:
+
+        images -> [B, C, n, h, w] -> primary [B, I, n] -> routing -> poses [B, J, n d]
+
+    A pose holds d numbers at each of n orientations. Turning the image by 360/n degrees shifts
+    them by one orientation, exactly by quarter turns of square images and up to the pixels'
+    own error by others; the length of the pose does not move. The score of a class is the length
+    of its pose around the peak, looked for in a window of orientations around upright, so that a
+    turned digit is found and a 6 is no 9. Where that peak lies is the angle of the input: `angle`.
+
+    Args:
+        in_shape, num_classes: of the data; turning is exact for square images.
+        n: orientations, at least 4. A multiple of 4 makes quarter turns exact.
+        channels: of the lifting and of the group convolution.
+        types: kinds of primary capsules.
+        pose_dim: d; D = n d.
+        kernels: sizes of the lifting, group and primary convolutions; None takes some that fit.
+        stride: of the primary convolution, refused where the centre would move.
+        frequency, turn_frequency: of filters and votes, in the plane and over the orientations
+            (see `GroupConv2d`). Low ones turn truly between the n orientations too.
+        window: degrees on either side of upright that scores look at; 180 is the full circle.
+        iterations, detach: see `torchcaps.ops.route`.
+        decoder: "mlp", "conv" or "none". It draws the image upright, from the pose turned back by
+            the estimated angle; then the drawing is turned.
+        decoder_width: see `CapsNet`.
+    """
+
+    name = "equivariant_capsnet"
+
+    def __init__(
+        self,
+        in_shape: tuple[int, int, int],
+        num_classes: int,
+        *,
+        n: int = 16,
+        channels: tuple[int, int] = (8, 16),
+        types: int = 16,
+        pose_dim: int = 4,
+        kernels: tuple[int, int, int] | None = None,
+        stride: int = 1,
+        frequency: int = 2,
+        turn_frequency: int | None = 4,
+        window: float = 60.0,
+        iterations: int = 3,
+        detach: bool = True,
+        decoder: Decoder = "conv",
+        decoder_width: int = 16,
+    ) -> None:
+        super().__init__(in_shape, num_classes)
+        _check_options(n, channels, types, pose_dim, iterations, window, decoder, decoder_width)
+        self.n, self.window = n, float(window)
+        image_channels, height, width = self.in_shape
+        first, second, third = kernels or _kernels_for(min(height, width))
+        turn = {"frequency": frequency, "turn_frequency": turn_frequency}
+        lifting = LiftingConv2d(
+            image_channels, channels[0], first, n, frequency=frequency, bias=False
+        )
+        size, pools = lifting.grid(height, width), []
+        while max(size) > LARGEST_MAP:
+            pools.append(SmoothPool2d())
+            size = (-(-size[0] // 2), -(-size[1] // 2))
+        group = GroupConv2d(*channels, second, n, bias=False, **turn)
+        self.features = nn.Sequential(
+            lifting,
+            nn.GroupNorm(1, channels[0]),
+            nn.ReLU(),
+            *pools,
+            group,
+            nn.GroupNorm(1, channels[1]),
+            nn.ReLU(),
+        )
+        self.primary = GroupConv2d(channels[1], types, third, n, stride=stride, **turn)
+        self.capsules = EquivariantCapsules(
+            types,
+            self.primary.grid(*group.grid(*size)),
+            num_classes,
+            pose_dim,
+            n,
+            iterations=iterations,
+            detach=detach,
+            **turn,
+        )
+        self.decoder = _decoder(decoder, n * pose_dim, self.in_shape, decoder_width)
+
+    def forward(
+        self, images: Float[Tensor, "B C H W"], labels: Int[Tensor, " B"] | None = None
+    ) -> Output:
+        self.check_images(images)
+        if labels is not None:
+            check_labels(labels, len(images), self.num_classes, "EquivariantCapsNet")
+        poses = self.capsules(self.primary_capsules(images))
+        scores = self.scores(poses)
+        index = scores.argmax(-1) if labels is None else labels
+        return Output(scores, poses, self.decode(poses, index))
+
+    def primary_capsules(self, images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B I n"]:
+        """What the parents listen to, child by child: type, row, column."""
+        maps = self.primary(self.features(images))  # [B, types, n, h, w]
+        return squash(maps.permute(0, 1, 3, 4, 2).flatten(1, 3))
+
+    def scores(self, poses: Float[Tensor, "B J D"]) -> Float[Tensor, "B J"]:
+        """The greatest length that three neighbouring orientations have within the window."""
+        weights = orientation_window(self.n, self.window).to(poses)
+        energy = (self._energy(poses) * weights).amax(-1)
+        return energy.clamp_min(torch.finfo(energy.dtype).tiny).sqrt()
+
+    def angle(self, answer: Output | Float[Tensor, "B J D"]) -> Float[Tensor, " B"]:
+        """By how many degrees each input is turned, counter-clockwise: where the pose of the
+        winning class peaks within the window, interpolated. Takes an answer, or its poses."""
+        poses = answer.poses if isinstance(answer, Output) else answer
+        assert poses is not None
+        return self._angle_of(poses, self.scores(poses).argmax(-1))
+
+    def decode(
+        self, poses: Float[Tensor, "B J D"], index: Int[Tensor, " B"]
+    ) -> Float[Tensor, "B C H W"] | None:
+        """Draw the capsules `index [B]` upright, then turn the drawings; None without a decoder."""
+        if self.decoder is None:
+            return None
+        degrees = self._angle_of(poses, index).detach()
+        upright = rotate_pose(select_capsule(poses, index), -degrees, n=self.n)
+        return _turn(self.decoder(upright), degrees)
+
+    def make_loss(self) -> nn.Module:
+        return WindowLoss(self.n, self.window)
+
+    def _angle_of(self, poses: Tensor, index: Tensor) -> Tensor:
+        return peak_angle(self._energy(select_capsule(poses, index)), self.window)
+
+    def _energy(self, poses: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch n"]:
+        """Squared length of the pose at each orientation and its two neighbours, together."""
+        energy = poses.unflatten(-1, (self.n, -1)).square().sum(-1)
+        return energy.roll(1, -1) + energy + energy.roll(-1, -1)
+
+
+def _kernels_for(pixels: int) -> tuple[int, int, int]:
+    return next(kernels for least, kernels in KERNELS if pixels >= least)
+
+
+def _decoder(
+    kind: str, in_dim: int, out_shape: tuple[int, int, int], width: int
+) -> nn.Module | None:
+    if kind == "none":
+        return None
+    if kind == "conv":
+        return ConvDecoder(in_dim, out_shape, width)
+    return MLPDecoder(in_dim, out_shape, (width, 2 * width))
+
+
+def _turn(images: Tensor, degrees: Tensor) -> Tensor:
+    """`torchcaps.data.transforms.rotate` without its checks, which a traced program cannot hold."""
+    height, width = images.shape[-2:]
+    angle = torch.deg2rad(degrees.to(images))
+    cos, sin, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
+    rows = [cos, -sin * (height / width), zero, sin * (width / height), cos, zero]
+    theta = torch.stack(rows, -1).unflatten(-1, (2, 3))
+    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, align_corners=False)
+
+
+def _check_options(
+    n: int,
+    channels: tuple[int, int],
+    types: int,
+    pose_dim: int,
+    iterations: int,
+    window: float,
+    decoder: str,
+    decoder_width: int,
+) -> None:
+    where = "EquivariantCapsNet"
+    check_choice(where, "decoder", decoder, get_args(Decoder))
+    check_sizes(where, n=n, types=types, pose_dim=pose_dim, iterations=iterations)
+    check_sizes(where, channels=min(channels), decoder_width=decoder_width)
+    if n < 4:
+        raise ValueError(
+            f"{where}, n: expected at least 4 orientations; got {n}; "
+            "16 is the usual number, a multiple of 4 makes quarter turns exact"
+        )
+    if not 0 < window <= 180:
+        raise ValueError(
+            f"{where}, window: expected degrees above 0 and up to 180; got {window}; "
+            "60 finds what is turned by up to 45, 180 looks at the full circle"
+        )

@@ -1,0 +1,165 @@
+"""Routing by agreement without its votes: any device, tile by tile, gradients by hand.
+
+This file is the door: which problems the tiles take, and an operator of PyTorch's own that autograd
+and torch.compile know. The mathematics is in dynamic_chunked_passes.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from torchcaps.ops.precision import without_autocast
+from torchcaps.ops.routing import dynamic_chunked_passes as passes
+from torchcaps.ops.routing.backend import Problem
+from torchcaps.ops.routing.dynamic_chunked_tiles import Gradients, Tiling
+from torchcaps.ops.squash import squash
+
+# The most couplings that are kept for the gradient; more are computed again.
+KEEP = 1 << 24
+# Below these the reference is as fast: uses of each transform (images times positions), and votes.
+FEW_USES, FEW_VOTES = 8, 1 << 16
+
+
+def refuses(problem: Problem) -> str | None:
+    """Why the tiles cannot take this problem, in a few words; None if they can."""
+    if torch.compiler.is_exporting():
+        return "an exported program holds PyTorch's own operations only"
+    if 0 in (*problem.u.shape[1:], *problem.weight.shape):
+        return "there are no children, no parents, or capsules of no dimensions"
+    return None
+
+
+def suits(problem: Problem) -> bool:
+    """Whether tiles are faster than votes here: cutting them must pay, and be possible."""
+    batch, children, _ = problem.u.shape
+    types, parents, dim, _ = problem.weight.shape
+    if torch.compiler.is_exporting():
+        return False
+    return batch * children >= FEW_USES * types and batch * children * parents * dim >= FEW_VOTES
+
+
+def run(problem: Problem) -> Tensor:
+    """Parents' poses `[B, J, D]` in the wider dtype of `u` and `weight`."""
+    u, weight, iterations, bias, leaky, detach = problem
+    wanted = torch.is_grad_enabled() and any(
+        x is not None and x.requires_grad for x in (u, weight, bias)
+    )
+    couplings = u.shape[0] * u.shape[1] * weight.shape[1]
+    keep = wanted and detach and iterations > 1 and couplings <= KEEP
+    return chunked_route(u, weight, bias, iterations, leaky, detach, keep)[0]
+
+
+@torch.library.custom_op("torchcaps::chunked_route", mutates_args=())
+def chunked_route(
+    u: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    iterations: int,
+    leaky: bool,
+    detach: bool,
+    keep: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """`poses [B, J, D]`, the sums of every iteration and, if `keep`, the last couplings."""
+    with without_autocast(u.device):
+        sums, couplings = passes.forward(u, weight, bias, iterations, leaky, keep)
+        poses = squash(sums[-1]).transpose(0, 1).contiguous()
+    return poses.to(torch.promote_types(u.dtype, weight.dtype)), sums, couplings
+
+
+@chunked_route.register_fake
+def _(
+    u: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    iterations: int,
+    leaky: bool,
+    detach: bool,
+    keep: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    batch, children, _ = u.shape
+    _, parents, dim, _ = weight.shape
+    dtype = passes.sums_dtype(u, weight)
+    return (
+        u.new_empty((batch, parents, dim), dtype=torch.promote_types(u.dtype, weight.dtype)),
+        u.new_empty((iterations, parents, batch, dim), dtype=dtype),
+        u.new_empty(batch * children * parents if keep else 0, dtype=dtype),
+    )
+
+
+@torch.library.custom_op("torchcaps::chunked_route_grad", mutates_args=())
+def chunked_route_grad(
+    grad_poses: Tensor,
+    u: Tensor,
+    weight: Tensor,
+    sums: Tensor,
+    couplings: Tensor,
+    leaky: bool,
+    detach: bool,
+    wants_u: bool,
+    wants_weight: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of `u` and `weight`, empty where not wanted, and of the bias `[J, D]`."""
+    with without_autocast(u.device):
+        grad = grad_poses.transpose(0, 1).to(sums.dtype).contiguous()
+        tiles = Tiling(u, weight, sums.dtype, passes=1 if detach else len(sums))
+        grads = Gradients(tiles, wants_u, wants_weight)
+        grad_bias = passes.backward(grad, sums, couplings, leaky, detach, grads)
+        grad_u, grad_weight = grads.finish()
+    return _or_empty(grad_u, u), _or_empty(grad_weight, weight), grad_bias
+
+
+def _or_empty(grad: Tensor | None, like: Tensor) -> Tensor:
+    return like.new_empty(0) if grad is None else grad.to(like.dtype)
+
+
+@chunked_route_grad.register_fake
+def _(
+    grad_poses: Tensor,
+    u: Tensor,
+    weight: Tensor,
+    sums: Tensor,
+    couplings: Tensor,
+    leaky: bool,
+    detach: bool,
+    wants_u: bool,
+    wants_weight: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    return (
+        u.new_empty(u.shape if wants_u else (0,)),
+        weight.new_empty(weight.shape if wants_weight else (0,)),
+        sums.new_empty((sums.shape[1], sums.shape[3])),
+    )
+
+
+def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    u, weight, bias, _, ctx.leaky, ctx.detach, _ = inputs
+    ctx.bias_dtype = None if bias is None else bias.dtype
+    ctx.save_for_backward(u, weight, *output[1:])
+    ctx.set_materialize_grads(False)
+
+
+def _backward(ctx: Any, grad_poses: Tensor | None, *_: Any) -> tuple[Tensor | None, ...]:
+    if grad_poses is None:
+        return (None,) * 7
+    wants_u, wants_weight, wants_bias = ctx.needs_input_grad[:3]
+    du, dw, dbias = chunked_route_grad(
+        grad_poses, *ctx.saved_tensors, ctx.leaky, ctx.detach, wants_u, wants_weight
+    )
+    return (
+        du if wants_u else None,
+        dw if wants_weight else None,
+        dbias.to(ctx.bias_dtype) if wants_bias else None,
+        *(None,) * 4,
+    )
+
+
+def _refuse_second(*_: Any) -> None:
+    raise RuntimeError(
+        "route, gradient of a gradient: the chunked path has first derivatives only; "
+        "use backend='reference'"
+    )
+
+
+chunked_route_grad.register_autograd(_refuse_second)
+chunked_route.register_autograd(_backward, setup_context=_keep)

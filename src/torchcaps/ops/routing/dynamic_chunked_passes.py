@@ -1,0 +1,138 @@
+"""Routing by agreement, forward and backward, without votes: passes over tiles.
+
+The logits are linear in the poses: after r iterations they are `votes . V`, V the sum of the poses
+so far. So nothing goes from one iteration to the next but V, and votes are never formed:
+
+    agreement_ij = u_i . (V_j W_ij)        s_j = sum_i (c_ij u_i) W_ij
+
+are batched products over the parents. Sums, poses and V are kept as those want them, `[J, B, D]`.
+The first couplings are uniform: the first iteration is one matrix product.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from torchcaps.ops.routing.dynamic_chunked_tiles import Gradients, Tiling, over_positions, times
+from torchcaps.ops.squash import squash
+
+
+def sums_dtype(u: Tensor, weight: Tensor) -> torch.dtype:
+    """float32, or float64 where an input is."""
+    return torch.promote_types(torch.promote_types(u.dtype, weight.dtype), torch.float32)
+
+
+def forward(
+    u: Tensor, weight: Tensor, bias: Tensor | None, iterations: int, leaky: bool, keep: bool
+) -> tuple[Tensor, Tensor]:
+    """The s of every iteration, `[R, J, B, D]`; if `keep`, the last couplings, tile after tile."""
+    tiles = Tiling(u, weight, sums_dtype(u, weight), passes=iterations)
+    parents, dim = weight.shape[1:3]
+    sums = u.new_zeros((iterations, parents, len(u), dim), dtype=tiles.dtype)
+    kept = u.new_empty(len(u) * u.shape[1] * parents if keep else 0, dtype=tiles.dtype)
+    offset = 0 if bias is None else bias.to(tiles.dtype).unsqueeze(1)
+
+    for tile in tiles:
+        s = over_positions(tile.u).flatten(1) @ tile.weight.flatten(0, 1).T  # [B, J*D]
+        sums[0, :, tile.rows] += s.unflatten(1, (parents, dim)).transpose(0, 1)
+    sums[0] = sums[0] / (parents + leaky) + offset
+    total = torch.zeros_like(sums[0])
+    for r in range(1, iterations):
+        total += squash(sums[r - 1])
+        free = kept
+        for tile in tiles:
+            c = couple(tile.agreement(total[:, tile.rows]), leaky)
+            sums[r, :, tile.rows] += tile.gather(tile.spread(c))
+            if keep and r == iterations - 1:
+                free[: c.numel()], free = c.flatten(), free[c.numel() :]
+        sums[r] += offset
+    return sums, kept
+
+
+def backward(
+    grad: Tensor, sums: Tensor, kept: Tensor, leaky: bool, detach: bool, grads: Gradients
+) -> Tensor:
+    """From the gradient of the poses, `[J, B, D]`, those of `u` and `weight` into `grads`, and that
+    of the bias, returned, `[J, D]`."""
+    last = len(sums) - 1
+    if last and not detach:
+        return _through_all(grad, sums, leaky, grads)
+    ds = squash_gradient(sums[last], grad)
+    if last == 0:
+        _through_uniform(ds, leaky, grads)
+    else:
+        _through_last(ds, sums, kept, leaky, grads)
+    return ds.sum(1)
+
+
+def _through_uniform(ds: Tensor, leaky: bool, grads: Gradients) -> None:
+    """Through the first iteration: two matrix products."""
+    share = 1 / (len(ds) + leaky)
+    for tile in grads.tiles:
+        to_s = ds[:, tile.rows] * share
+        grads.add_weight(tile, to_s, over_positions(tile.u).flatten(1).expand(len(ds), -1, -1))
+        if grads.u is not None:
+            flat = to_s.transpose(0, 1).flatten(1) @ tile.weight.flatten(0, 1)  # [B, E*T]
+            grads.add_u(tile, flat.view(*tile.u.shape[:3], 1))
+
+
+def _through_last(ds: Tensor, sums: Tensor, kept: Tensor, leaky: bool, grads: Gradients) -> None:
+    """Through the last sum, couplings being constants: kept ones, or computed again."""
+    total = squash(sums[:-1]).sum(0)
+    for tile in grads.tiles:
+        to_s = ds[:, tile.rows]
+        if kept.numel():
+            shape = (len(ds), *tile.u[:, 0].shape)
+            count = len(ds) * tile.u[:, 0].numel()
+            c, kept = kept[:count].view(shape), kept[count:]
+        else:
+            c = couple(tile.agreement(total[:, tile.rows]), leaky)
+        grads.add_weight(tile, to_s, tile.spread(c))
+        if grads.u is not None:
+            grads.add_u(tile, times(tile.pull(to_s), c.unsqueeze(2)).sum(0))
+
+
+def _through_all(grad: Tensor, sums: Tensor, leaky: bool, grads: Gradients) -> Tensor:
+    """Backwards through every iteration; `dc`, `dl`, `dv`: gradients of couplings, logits and V.
+
+    Logits being `votes . V`, and V the sum of all earlier poses, V's gradient is that of each.
+    """
+    poses = squash(sums)
+    dbias = grad.new_zeros(len(grad), grad.shape[-1])
+    later = torch.zeros_like(grad)
+    for r in range(len(sums) - 1, 0, -1):
+        ds = squash_gradient(sums[r], grad)
+        dbias += ds.sum(1)
+        total = poses[:r].sum(0)
+        for tile in grads.tiles:
+            to_s, v = ds[:, tile.rows], total[:, tile.rows]
+            from_s, from_v = tile.pull(to_s), tile.pull(v)
+            c, dc = couple(tile.meet(from_v), leaky), tile.meet(from_s)
+            dl = c * (dc - (c * dc).sum(0))
+            spread = tile.spread(dl)
+            later[:, tile.rows] += tile.gather(spread)
+            grads.add_weight(tile, v, spread)
+            grads.add_weight(tile, to_s, tile.spread(c))
+            if grads.u is not None:
+                both = torch.addcmul(from_s * c.unsqueeze(2), from_v, dl.unsqueeze(2))
+                grads.add_u(tile, both.sum(0))
+        grad = later
+    ds = squash_gradient(sums[0], grad)
+    _through_uniform(ds, leaky, grads)
+    return dbias + ds.sum(1)
+
+
+def couple(logits: Tensor, leaky: bool) -> Tensor:
+    """Couplings `[J, B, T, P]`: softmax over the parents, and a silent one if leaky."""
+    if leaky:
+        return F.pad(logits, (0, 0, 0, 0, 0, 0, 1, 0)).softmax(0)[1:]
+    return logits.softmax(0)
+
+
+def squash_gradient(s: Tensor, grad: Tensor) -> Tensor:
+    """The gradient of `s`, given that of `squash(s)`; zero where `s` is zero."""
+    square = (s * s).sum(-1, keepdim=True)
+    length = square.sqrt()
+    unit = s / length.clamp_min(torch.finfo(s.dtype).tiny)
+    across, along = length / (1 + square), (1 - square) / (1 + square).square()
+    return across * grad + along * length * (unit * grad).sum(-1, keepdim=True) * unit

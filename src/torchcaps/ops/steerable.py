@@ -1,0 +1,97 @@
+"""Filters that can be turned by any angle: circular harmonics on Gaussian rings.
+
+Letters: n orientations, K basis functions, R functions of the orientation, C and O channels.
+"""
+
+from math import pi, sqrt
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from torchcaps.ops.precision import without_autocast
+
+RING_WIDTH = 0.6
+
+
+def steerable_basis(
+    size: tuple[int, int], n: int, frequency: int = 2
+) -> Float[Tensor, "n K height width"]:
+    r"""Filters of `size` (height, width), each drawn at n orientations, float64:
+
+    $$ \psi_{k,m}(r, \varphi) = e^{-(r - r_k)^2 / 2 \sigma^2}\, \{\cos, \sin\}\,
+       m (\varphi - 2 \pi a / n), \qquad a = 0 \ldots n - 1 $$
+
+    Polar coordinates are about the centre of the grid, angles counter-clockwise on the screen.
+    Rings lie one pixel apart out to the edge; a ring of radius r holds frequencies up to
+    `min(frequency, 2r)`, which is what its few pixels can show. At the centre pixel, where the
+    angle has no meaning, every harmonic m > 0 is zero: without that a quarter turn is not exact.
+    Each function has unit norm.
+
+    Source: Weiler, Hamprecht & Storath 2018, section 3.1; the cut-off is harder here.
+    """
+    height, width = size
+    y = (height - 1) / 2 - torch.arange(height, dtype=torch.float64)[:, None]
+    x = torch.arange(width, dtype=torch.float64) - (width - 1) / 2
+    radius, angle = torch.hypot(x, y), torch.atan2(y, x.expand(height, width))
+    turned = angle - _orientations(n)[:, None, None]  # [n, height, width]
+    functions = []
+    for ring in _rings(max(size)):
+        bell = torch.exp(-((radius - ring) ** 2) / (2 * RING_WIDTH**2))
+        functions.append((bell / bell.norm()).expand(n, -1, -1))
+        bell = torch.where(radius > 0, bell, 0.0)
+        for m in range(1, min(frequency, int(2 * ring)) + 1):
+            wave = bell * (sqrt(2) / bell.norm())
+            functions += [wave * torch.cos(m * turned), wave * torch.sin(m * turned)]
+    return torch.stack(functions, 1)
+
+
+def orientation_basis(n: int, frequency: int | None = None) -> Float[Tensor, "n R n"]:
+    r"""Functions of the relative orientation b - a, as `[a, R, b]`, float64 and of unit norm:
+
+    $$ A_l(b - a) = \{\cos, \sin\}\, 2 \pi l (b - a) / n, \qquad l \le \text{frequency} $$
+
+    None, or a frequency of n/2 and more, gives all n functions of the cyclic group.
+    """
+    functions = []
+    for l in range(min(n // 2 if frequency is None else frequency, n // 2) + 1):
+        wave = l * _orientations(n)
+        functions.append(torch.cos(wave))
+        if 0 < 2 * l < n:
+            functions.append(torch.sin(wave))
+    base = torch.stack([f / f.norm() for f in functions])  # [R, n]
+    return torch.stack([base.roll(a, 1) for a in range(n)])
+
+
+def expand_lifting(
+    weight: Float[Tensor, "O C K"], basis: Float[Tensor, "n K height width"]
+) -> Float[Tensor, "O n C height width"]:
+    """Every filter at every orientation: images in, functions of the orientation out."""
+    with without_autocast(weight.device):
+        return torch.einsum("ock,nkyx->oncyx", weight, basis.to(weight))
+
+
+def expand_group(
+    weight: Float[Tensor, "O C R K"],
+    orientations: Float[Tensor, "n R n"],
+    basis: Float[Tensor, "n K height width"],
+) -> Float[Tensor, "O n C n height width"]:
+    r"""Filters of a group convolution: turned in the plane and shifted over the orientations.
+
+    $$ W_{o a, c b}(p) = \Psi_{o c}(R_a^{-1} p,\; b - a), \qquad
+       \Psi = \sum_{r, k} w_{o c r k} A_r \psi_k $$
+
+    so that $W_{(a+1)(b+1)}(g p) = W_{ab}(p)$ where g turns by 360/n degrees.
+    """
+    with without_autocast(weight.device):
+        relative = torch.einsum("ocrk,arb->ocabk", weight, orientations.to(weight))
+        return torch.einsum("ocabk,akyx->oacbyx", relative, basis.to(weight))
+
+
+def _orientations(n: int) -> Tensor:
+    return torch.arange(n, dtype=torch.float64) * (2 * pi / n)
+
+
+def _rings(size: int) -> list[float]:
+    """Radii of the pixels along an axis: 0, 1, 2 .. if the size is odd, 0.5, 1.5 .. if even."""
+    return [k + (size - 1) % 2 / 2 for k in range((size + 1) // 2)]

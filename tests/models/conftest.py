@@ -1,0 +1,45 @@
+"""Models to test, made from the registry: a new entry is tested without another line."""
+
+from inspect import signature
+
+import pytest
+import torch
+
+import torchcaps as tc
+from torchcaps.models.catalogue import MODELS
+
+SMALLER = {"stem_channels": 8, "types": 4, "decoder_width": 12, "hidden": 16}
+
+
+@pytest.fixture(params=tc.list_models())
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def build(name):
+    """The registered model for images of a shape, always with the same weights."""
+
+    def make(in_shape=(1, 28, 28), num_classes=10, **options):
+        torch.manual_seed(0)
+        return tc.create_model(name, in_shape, num_classes, **options)
+
+    return make
+
+
+@pytest.fixture
+def small_options(name):
+    """Those of `SMALLER` that the architecture has."""
+    known = signature(MODELS[name].architecture).parameters
+    return {option: value for option, value in SMALLER.items() if option in known}
+
+
+@pytest.fixture
+def small(build, small_options):
+    """The model with few channels, two classes, and the smallest of a few sizes that it takes."""
+    for size in (8, 20, 28):
+        try:
+            return build((1, size, size), 2, **small_options)
+        except ValueError:
+            continue
+    raise AssertionError("takes none of these sizes")

@@ -1,0 +1,61 @@
+"""One tiny rotation study, run once and read by many tests; reports read back from HTML."""
+
+import json
+from base64 import b64decode
+from html.parser import HTMLParser
+from types import SimpleNamespace
+
+import pytest
+
+from torchcaps.studies.rotation import RotationOptions, run
+
+TINY = {"train_images": 64, "epochs": 1, "angles": (-30, 0, 30)}
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory):
+    """options, folder, finding and results.json of a study of two models and two seeds."""
+    folder = tmp_path_factory.mktemp("study")
+    options = RotationOptions(model="capsnet_small", beside=("cnn",), seeds=2, **TINY)
+    finding = run(options, folder, True)
+    results = json.loads((folder / "results.json").read_text())
+    return SimpleNamespace(options=options, folder=folder, finding=finding, results=results)
+
+
+class Page(HTMLParser):
+    """tags with their attributes, and the text between them by the tag around it."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.text, self.open = [], {}, []
+        self.feed(html)
+        assert not self.open, f"never closed: {self.open}"
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+            self.text.setdefault(tag, []).append("")
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open:
+            self.text[self.open[-1]][-1] += data
+
+    def pictures(self):
+        """The bytes of every image; fails for one that is not inside the page."""
+        found = []
+        for tag, attributes in self.tags:
+            if tag == "img":
+                kind, _, data = attributes["src"].partition(",")
+                assert kind == "data:image/png;base64"
+                found.append(b64decode(data, validate=True))
+        return found
+
+
+@pytest.fixture
+def read_page():
+    """An HTML file, parsed."""
+    return lambda path: Page(path.read_text())

@@ -1,0 +1,92 @@
+"""The rotation study's report: one file, its pictures inside, its words from the numbers."""
+
+import re
+
+import pytest
+from matplotlib.figure import Figure
+
+from torchcaps.studies import rotation_report
+from torchcaps.studies.rotation import RotationOptions, run
+from torchcaps.studies.rotation_words import verdict
+
+
+@pytest.fixture
+def page(study, read_page):
+    return read_page(study.finding.report)
+
+
+def test_nothing_is_fetched_from_anywhere(study, page):
+    for tag, attributes in page.tags:
+        assert tag not in ("script", "link", "iframe", "object", "embed", "base")
+        assert not {"href", "srcset", "onload", "onerror"} & set(attributes)
+        assert attributes.get("src", "data:").startswith("data:")
+    assert not re.search(r"https?://|url\(|@import", study.finding.report.read_text())
+
+
+def test_the_pictures_are_the_files_beside_it(study, page):
+    names = ("rotation", "reconstructions", "perturbation")
+    files = [(study.folder / "figures" / f"{name}.png").read_bytes() for name in names]
+    assert page.pictures() == files
+    assert all(attributes["alt"] for tag, attributes in page.tags if tag == "img")
+
+
+def test_the_table_is_the_findings(study, page):
+    assert page.text["th"][:4] == list(study.finding.header)
+    assert page.text["td"][:12] == [cell for row in study.finding.rows for cell in row]
+
+
+def test_title_opening_verdict_cost_and_command(study, page):
+    assert page.text["h1"] == ["Trained upright, tested turned: capsnet_small against cnn"]
+    assert page.text["title"] == page.text["h1"]
+    assert "capsnet_small and cnn learnt digits from 64 training images" in page.text["p"][0]
+    assert "for 1 epoch. Then each was tested on all 360 test images" in page.text["p"][0]
+    assert page.text["pre"] == [study.results["command"]]
+    assert page.text["td"][12:14] == ["capsnet_small", "130,176"]
+    mse = study.results["reconstruction_mse"]["capsnet_small"][1]
+    assert f"off by {mse:.4f} a pixel in mean square" in " ".join(page.text["p"])
+    assert study.results["machine"] in page.text["footer"][0]
+
+
+def test_the_report_says_the_verdict_of_its_own_numbers(study, page, monkeypatch):
+    tables = []
+    monkeypatch.setattr(
+        rotation_report, "verdict", lambda table: tables.append(table) or verdict(table)
+    )
+    run(study.options, study.folder, True)  # finished: only tested again
+    said = verdict(tables[0])
+    assert len(said) == 3
+    assert [text for text in page.text["p"] if text in said] == said
+    assert tables[0].advantage() == pytest.approx(study.results["advantage"])
+
+
+def test_a_model_that_draws_nothing_gets_a_report_without_drawings(tmp_path, read_page):
+    options = RotationOptions(
+        model="cnn", beside=("capsnet_small",), seeds=1, epochs=1, train_images=64, angles=(30,)
+    )
+    finding = run(options, tmp_path, True)
+    page = read_page(finding.report)
+    assert len(page.pictures()) == 1
+    assert page.text["h2"] == ["What it cost", "Run it again"]
+    assert "One seed: no spread can be given." in page.text["p"][0]
+    assert [p.name for p in (tmp_path / "figures").iterdir()] == ["rotation.png"]
+
+
+def test_the_figures_show_the_numbers(study, monkeypatch):
+    figures = {}
+
+    def keep(figure, path):
+        assert isinstance(figure, Figure)
+        figures[path.name] = figure.axes[0]
+        return path
+
+    monkeypatch.setattr(rotation_report, "save_figure", keep)
+    run(study.options, study.folder, True)
+    accuracy = study.results["accuracy_percent"]
+    for line in figures["rotation.png"].lines:
+        assert list(line.get_ydata()) == pytest.approx(accuracy[line.get_label()]["mean"])
+    labels = [t.get_text() for t in figures["perturbation.png"].get_xticklabels()]
+    assert labels[0] == "-0.25"
+    assert labels[5] == "0"
+    assert labels[10] == "+0.25"
+    assert len(figures["perturbation.png"].get_yticks()) == 16
+    assert len(figures["reconstructions.png"].get_xticks()) == 10

@@ -1,0 +1,106 @@
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import torchcaps as tc
+from torchcaps.training import evaluate, train
+from torchcaps.training.run_folder import read_metrics
+
+
+def test_a_run_is_the_documented_folder(whole_run):
+    files = {str(p.relative_to(whole_run)) for p in whole_run.rglob("*") if p.is_file()}
+    model = {"model.safetensors", "config.json"}
+    best = {f"best/{name}" for name in model}
+    assert files == {"config.yaml", "metrics.jsonl", "checkpoint/state.safetensors", *model, *best}
+
+
+@pytest.mark.parametrize("model", ["capsnet_small", "cnn"])
+def test_training_learns_the_digits(recipe, tmp_path, model):
+    options = {"stem_channels": 16, "types": 4, "decoder": "none"} if model != "cnn" else {}
+    learning = recipe(model=model, train_images=800, lr=8e-3, model_options=options)
+    lines = read_metrics(train(learning, tmp_path / "run", quiet=True))
+    assert [line["epoch"] for line in lines] == [1, 2, 3]
+    assert lines[0]["loss"] > lines[1]["loss"] > lines[2]["loss"]
+    assert lines[0]["validation_loss"] > lines[2]["validation_loss"]
+    assert lines[-1]["accuracy"] > 0.85
+
+
+def test_a_decoder_learns_to_draw(whole_run):
+    errors = [line["reconstruction_mse"] for line in read_metrics(whole_run)]
+    assert errors[0] > errors[-1] > 0
+
+
+def test_the_same_recipe_gives_the_same_run(recipe, whole_run, same_run, tmp_path):
+    torch.manual_seed(1234)
+    same_run(train(recipe(), tmp_path / "again", quiet=True), whole_run)
+
+
+@pytest.mark.parametrize("changes", [{"seed": 1}, {"shift": 1}, {"lr": 2e-3}], ids=str)
+def test_another_recipe_gives_another_run(recipe, whole_run, tmp_path, changes):
+    other = train(recipe(epochs=1, **changes), tmp_path / "other", quiet=True)
+    assert read_metrics(other)[0]["loss"] != read_metrics(whole_run)[0]["loss"]
+
+
+def test_the_metrics_are_those_of_the_saved_weights(whole_run, recipe):
+    """The run's own weights are the last epoch's, best/ those with the best validation."""
+    lines = read_metrics(whole_run)
+    validation = recipe().load_data("validation")
+    for folder, line in (
+        (whole_run, lines[-1]),
+        (whole_run / "best", max(lines, key=lambda line: line["accuracy"])),
+    ):
+        model = tc.load_model(folder)
+        found = evaluate(model, validation, model.make_loss())
+        assert found.accuracy == line["accuracy"]
+        assert found.loss == pytest.approx(line["validation_loss"], rel=1e-6)
+        assert found.reconstruction_mse == pytest.approx(line["reconstruction_mse"], rel=1e-6)
+
+
+def test_best_keeps_the_first_of_the_best_epochs(recipe, tmp_path, monkeypatch):
+    accuracies = iter([0.5, 0.9, 0.9, 0.2])
+    kept = []
+
+    def scripted(*_, **__):
+        return evaluate_result._replace(accuracy=next(accuracies))
+
+    validation = recipe().load_data("validation")
+    model = recipe().build_model(validation)
+    evaluate_result = evaluate(model, validation, model.make_loss())
+    monkeypatch.setattr("torchcaps.training.loop.evaluate", scripted)
+    save = tc.save_model
+    monkeypatch.setattr(
+        "torchcaps.training.loop.save_model", lambda m, f: (kept.append(f.name), save(m, f))
+    )
+    train(recipe(epochs=4), tmp_path / "run", quiet=True)
+    assert kept == ["run", "best", "run", "best", "run", "run"]
+
+
+def test_the_rate_follows_the_schedule(recipe, tmp_path):
+    """The last step of the run is step 7 of 8: a half plus half a cosine of 7/8 of pi."""
+    run = train(recipe(epochs=2, schedule="cosine", lr=0.01), tmp_path / "run", quiet=True)
+    found = [line["lr"] for line in read_metrics(run)]
+    assert found == pytest.approx([0.01 * (1 + 2**0.5 / 2 * s) / 2 for s in (0.5411961, -1.3065630)])
+
+
+def test_fewer_images_than_a_batch_are_one_batch(recipe, tmp_path):
+    run = train(recipe(train_images=5, epochs=1), tmp_path / "run", quiet=True)
+    assert len(read_metrics(run)) == 1
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_outside_a_terminal_an_epoch_is_a_line(recipe, tmp_path, capfd, quiet):
+    train(recipe(epochs=2), tmp_path / "run", quiet=quiet)
+    printed = capfd.readouterr()
+    assert printed.out == ""
+    lines = [line for line in printed.err.splitlines() if "epoch" in line]
+    assert len(lines) == (0 if quiet else 2)
+    if not quiet:
+        assert lines[1].startswith("capsnet_small on digits: epoch 2/2, loss 0.")
+        assert "validation" in lines[1]
+
+
+def test_bf16_trains_float32_weights(recipe, tmp_path):
+    run = train(recipe(epochs=1, precision="bf16"), tmp_path / "run", quiet=True)
+    saved = load_file(run / "model.safetensors")
+    assert {value.dtype for value in saved.values()} == {torch.float32}
+    assert read_metrics(run)[0]["loss"] > 0

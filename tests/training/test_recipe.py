@@ -1,0 +1,125 @@
+import math
+from dataclasses import asdict, replace
+
+import pytest
+import torch
+import yaml
+
+from torchcaps.training import Recipe
+
+
+def test_a_recipe_comes_back_from_its_file(tmp_path):
+    recipe = Recipe(
+        model="cnn",
+        data="digits",
+        root="some/where",
+        train_images=100,
+        epochs=2,
+        batch_size=7,
+        lr=1.5e-5,
+        schedule="cosine",
+        shift=2,
+        precision="bf16",
+        seed=3,
+        model_options={"hidden": 5, "channels": [2, 3]},
+        data_options={"nothing": None},
+    )
+    assert all(recipe.__dict__[k] != v for k, v in asdict(Recipe()).items() if k != "data")
+    recipe.save(tmp_path / "config.yaml")
+    assert Recipe.load(tmp_path / "config.yaml") == recipe
+
+
+def test_what_a_file_leaves_out_is_the_default(tmp_path):
+    (tmp_path / "config.yaml").write_text("epochs: 3\n")
+    assert Recipe.load(tmp_path / "config.yaml") == replace(Recipe(), epochs=3)
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"epochs": 0}, "Recipe, epochs: expected a whole number, at least 1; got 0; give a larger"),
+        ({"epochs": "many"}, "Recipe, epochs: expected a whole number, at least 1; got 'many'"),
+        ({"batch_size": 0}, "Recipe, batch_size: .* at least 1; got 0; give a larger batch_size"),
+        ({"batch_size": 1.5}, "Recipe, batch_size: expected a whole number, .* got 1.5"),
+        ({"shift": -1}, "Recipe, shift: expected a whole number, at least 0; got -1"),
+        ({"seed": -1}, "Recipe, seed: expected a whole number, at least 0; got -1"),
+        ({"lr": 0.0}, "Recipe, lr: expected a positive number; got 0.0; 0.001 is a good start"),
+        ({"lr": -0.1}, "Recipe, lr: expected a positive number; got -0.1"),
+        ({"lr": math.inf}, "Recipe, lr: expected a positive number; got inf"),
+        ({"lr": math.nan}, "Recipe, lr: expected a positive number; got nan"),
+        ({"lr": "1e-3"}, "Recipe, lr: expected a positive number; got '1e-3'"),
+        ({"schedule": "cosin"}, "schedule: expected one of .* got 'cosin'; did you mean 'cosine'"),
+        ({"precision": "fp16"}, "precision: expected one of auto, fp32, bf16; got 'fp16'; did you"),
+    ],
+    ids=str,
+)
+@pytest.mark.usefixtures("unchecked")
+def test_values_that_make_no_run_are_named_in_code_and_in_files(tmp_path, values, text):
+    with pytest.raises(ValueError, match=text):
+        Recipe(**values)
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(values))
+    with pytest.raises(ValueError, match=text):
+        Recipe.load(tmp_path / "config.yaml")
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (None, "expected the config.yaml of a run; got FileNotFoundError; give the folder"),
+        (b"epochs: [1, 2", "expected the config.yaml of a run; got ParserError"),
+        (b"\xff\xfe\x00", "expected the config.yaml of a run; got UnicodeDecodeError"),
+        (b"- epochs\n- 3\n", "expected a recipe with some of batch_size, data, .*; got something"),
+        (b"", "expected a recipe with some of"),
+        (b"epochs: 3\nlayers: 5\n", "expected a recipe with some of batch_size, .* got something"),
+    ],
+)
+def test_a_file_that_is_no_recipe_says_so(tmp_path, content, text):
+    if content is not None:
+        (tmp_path / "config.yaml").write_bytes(content)
+    with pytest.raises(ValueError, match=text):
+        Recipe.load(tmp_path / "config.yaml")
+
+
+def test_a_file_never_runs_code(tmp_path):
+    (tmp_path / "config.yaml").write_text("data: !!python/object/apply:os.getcwd []\n")
+    with pytest.raises(ValueError, match="got ConstructorError"):
+        Recipe.load(tmp_path / "config.yaml")
+
+
+def test_a_constant_rate_stays():
+    assert {Recipe(lr=0.25).lr_at(step, 100) for step in (0, 1, 99)} == {0.25}
+
+
+def test_a_cosine_falls_to_zero_and_is_halved_in_the_middle():
+    recipe = Recipe(lr=0.25, schedule="cosine")
+    found = [recipe.lr_at(step, 300) for step in (0, 100, 150, 300)]
+    assert found == pytest.approx([0.25, 0.1875, 0.125, 0.0], abs=1e-15)
+    rates = [recipe.lr_at(step, 300) for step in range(301)]
+    assert rates == sorted(rates, reverse=True)
+
+
+def test_the_authors_take_four_percent_off_every_2000_steps_down_to_a_millionth():
+    recipe = Recipe(lr=1e-3, schedule="sabour2017")
+    found = [recipe.lr_at(step, 10**6) for step in (0, 1000, 2000, 4000, 10**6)]
+    expected = [1e-3, 1e-3 * math.sqrt(0.96), 9.6e-4, 9.216e-4, 1e-6]
+    assert found == pytest.approx(expected, rel=1e-12)
+
+
+def test_training_images_are_drawn_by_the_seed_and_the_validation_is_not():
+    drawn = [Recipe(train_images=50, seed=seed).load_data("train") for seed in (0, 0, 1)]
+    assert [len(dataset) for dataset in drawn] == [50, 50, 50]
+    assert torch.equal(drawn[0].images, drawn[1].images)
+    assert not torch.equal(drawn[0].images, drawn[2].images)
+    assert len(Recipe(train_images=50).load_data("validation")) == 180
+    assert len(Recipe().load_data("train")) == 1257
+
+
+def test_more_images_than_there_are_is_an_error():
+    with pytest.raises(ValueError, match=r"expected 1 to 1257, the images in split 'train'; got 5"):
+        Recipe(train_images=5000).load_data("train")
+
+
+def test_the_model_fits_the_data_and_takes_its_options():
+    recipe = Recipe(model="cnn", model_options={"hidden": 5})
+    model = recipe.build_model(recipe.load_data("test"))
+    assert (model.in_shape, model.num_classes, model.config["hidden"]) == ((1, 8, 8), 10, 5)
