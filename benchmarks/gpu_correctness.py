@@ -48,13 +48,13 @@ def run(ledger: Ledger, tiny: bool) -> None:
 def check(sizes: Sizes, dtype: str, options: dict[str, bool]) -> Row:
     """Errors, whether they are small enough, and whether a second run gives the same bits.
 
-    Memory that nobody wrote is NaN meanwhile.
+    Memory that nobody wrote is NaN meanwhile: PyTorch's deterministic mode fills it.
     """
     seed = int.from_bytes(os.urandom(4), "little")
     problem, towards = draw(sizes, dtype, device(), seed, **options)
     way = through("triton")
     before = torch.are_deterministic_algorithms_enabled()
-    torch.use_deterministic_algorithms(True)
+    torch.use_deterministic_algorithms(True, warn_only=True)
     try:
         found = errors(problem, way, towards)
         first, second = (gradients(problem, way, towards) for _ in range(2))

@@ -69,7 +69,7 @@ def eager(p: Problem) -> Tensor:
 
 def ways() -> dict[str, Way]:
     """Every way to route, by name; `compiled` is `eager` under torch.compile."""
-    torch._dynamo.reset()
+    torch.compiler.reset()
     backends = {name: through(name) for name in ("chunked", "triton")}
     compiled = torch.compile(eager, dynamic=False)
     return {"textbook": textbook, "eager": eager, "compiled": compiled, **backends}

@@ -165,7 +165,11 @@ class Trainer:
         """The step as a graph. Warming up trains a little: what it changed is put back."""
         weights = [p.detach().clone() for p in self.model.parameters()]
         moments = copy.deepcopy(self.optimizer.state_dict()["state"])
-        replay = captured(self._update)
+        try:
+            replay = captured(self._update)
+        except RuntimeError as reason:  # something in the step waits for the device
+            print(f"{self.mode}: not run, eager instead: {reason}")
+            self.mode, replay = "eager", self._update
         with torch.no_grad():
             for number, (p, before) in enumerate(
                 zip(self.model.parameters(), weights, strict=True)

@@ -59,7 +59,7 @@ def trainer(
     data: Images, batch: int, mode: str, half: bool, tiny: bool, routed: bool = True
 ) -> Trainer:
     torch.manual_seed(0)
-    torch._dynamo.reset()
+    torch.compiler.reset()
     model = build("capsnet", tiny)
     if not routed:
         model.capsules = FirstChildren(model.num_classes, POSE_DIM)

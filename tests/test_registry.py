@@ -42,5 +42,5 @@ def test_an_unknown_name_lists_the_known_ones_and_the_nearest(planets):
 
 
 def test_a_name_near_to_nothing_gets_no_guess(planets):
-    with pytest.raises(ValueError, match="^unknown planet 'xxxxxxxx'; known: mars, venus$"):
+    with pytest.raises(ValueError, match=r"^unknown planet 'xxxxxxxx'; known: mars, venus$"):
         planets["xxxxxxxx"]

@@ -17,7 +17,9 @@ def grid(images, **labels):
         column_labels=labels.get("columns", [str(k) for k in range(len(images[0]))]),
         xlabel=labels.get("xlabel", ""),
     )
-    return figure, figure.axes[0].images[0].get_array()
+    sheet = figure.axes[0].images[0].get_array()
+    assert sheet is not None
+    return figure, sheet
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 7, 5), (3, 5, 8), (1, 1, 1)])
@@ -71,3 +73,13 @@ def test_names_with_dollars_and_backslashes_are_no_formula(decode):
     names = ["$5", r"$\nonsense{$", "a$b$c"]
     figure, _ = grid([torch.zeros(3, 1, 4, 4)], columns=names, title=r"$\frac$", rows=["$_$"])
     assert decode(to_png(figure)).size > 0
+
+
+def test_long_names_do_not_run_into_each_other():
+    names = ["Acer pseudoplatanus", "Corylus avellana", "Quercus"]
+    figure, _ = grid([torch.zeros(3, 1, 8, 8)], columns=names)
+    figure.draw_without_rendering()
+    boxes = [label.get_window_extent() for label in figure.axes[0].get_xticklabels()]
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == names
+    assert all(one.x1 < two.x0 for one, two in zip(boxes, boxes[1:], strict=False))
+    assert all(box.y0 > 0 for box in boxes), "cut off below"

@@ -82,6 +82,13 @@ def test_the_decoder_is_given_the_chosen_pose(style):
 
 
 @pytest.mark.parametrize("style", ["series", "sabour2017"])
+def test_scores_are_the_lengths_of_the_poses(style):
+    out = tiny(style=style)(torch.rand(2, 1, 8, 8))
+    assert out.poses is not None
+    assert torch.equal(out.scores, tc.ops.lengths(out.poses))
+
+
+@pytest.mark.parametrize("style", ["series", "sabour2017"])
 def test_the_loss_is_that_of_the_style(style):
     loss = tiny(style=style).make_loss()
     assert isinstance(loss, CapsuleLoss)

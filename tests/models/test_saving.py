@@ -45,7 +45,9 @@ def test_nothing_is_pickled_and_nothing_else_is_written(small, tmp_path):
 
 def test_options_and_memory_layout_survive(build, small, small_options, tmp_path):
     option = {"iterations": 2} if "iterations" in small.config else {"hidden": 7}
-    model = build(small.in_shape, 2, **{**small_options, **option}).to(memory_format=torch.channels_last)
+    model = build(small.in_shape, 2, **{**small_options, **option}).to(
+        memory_format=torch.channels_last
+    )
     again = tc.load_model(tc.save_model(model, tmp_path))
     assert same_weights(model, again)
     assert {k: again.config[k] for k in option} == option

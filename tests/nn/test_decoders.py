@@ -1,3 +1,4 @@
+from itertools import pairwise
 from math import prod
 
 import pytest
@@ -44,7 +45,7 @@ def test_a_picture_depends_on_its_own_pose_alone(kind):
 def test_the_papers_decoder_has_its_parameters():
     decoder = MLPDecoder(160, (1, 28, 28))
     widths = (160, 512, 1024, 784)
-    expected = sum(a * b + b for a, b in zip(widths, widths[1:], strict=False))
+    expected = sum(a * b + b for a, b in pairwise(widths))
     assert sum(p.numel() for p in decoder.parameters()) == expected == 1_411_344
 
 

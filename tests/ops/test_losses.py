@@ -35,9 +35,7 @@ def test_one_hot_targets_mean_what_their_labels_mean():
 
 def test_margins_and_down_weight_are_the_callers():
     """Image 1: 0.05^2 + 0.25 * 0.1^2. Image 2: 0.8^2 + 0."""
-    loss = margin_loss(
-        LENGTHS, torch.tensor([0, 0]), m_plus=1.0, m_minus=0.2, down_weight=0.25
-    )
+    loss = margin_loss(LENGTHS, torch.tensor([0, 0]), m_plus=1.0, m_minus=0.2, down_weight=0.25)
     torch.testing.assert_close(loss, torch.tensor((0.0025 + 0.0025 + 0.64) / 2))
 
 

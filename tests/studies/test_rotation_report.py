@@ -3,8 +3,9 @@
 import re
 
 import pytest
-from matplotlib.figure import Figure
 
+from torchcaps.data import load_dataset
+from torchcaps.models import load_model
 from torchcaps.studies import rotation_report
 from torchcaps.studies.rotation import RotationOptions, run
 from torchcaps.studies.rotation_words import verdict
@@ -47,16 +48,53 @@ def test_title_opening_verdict_cost_and_command(study, page):
     assert study.results["machine"] in page.text["footer"][0]
 
 
-def test_the_report_says_the_verdict_of_its_own_numbers(study, page, monkeypatch):
-    tables = []
-    monkeypatch.setattr(
-        rotation_report, "verdict", lambda table: tables.append(table) or verdict(table)
-    )
-    run(study.options, study.folder, True)  # finished: only tested again
-    said = verdict(tables[0])
+@pytest.fixture(scope="module")
+def told(study):
+    """The axes of every figure, and the table that the verdict was made from."""
+    axes, tables = {}, []
+
+    def keep(figure, path):
+        (axes[path.name],) = figure.axes
+        return path
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rotation_report, "save_figure", keep)
+        patch.setattr(
+            rotation_report, "verdict", lambda table: tables.append(table) or verdict(table)
+        )
+        run(study.options, study.folder, True)  # it had finished: only tested again
+    return axes, tables[0]
+
+
+def test_the_report_says_the_verdict_of_its_own_numbers(study, page, told):
+    _, table = told
+    said = verdict(table)
     assert len(said) == 3
     assert [text for text in page.text["p"] if text in said] == said
-    assert tables[0].advantage() == pytest.approx(study.results["advantage"])
+    assert table.advantage() == pytest.approx(study.results["advantage"])
+
+
+def test_the_figures_show_the_numbers(study, told):
+    axes, table = told
+    accuracy = study.results["accuracy_percent"]
+    curves = axes["rotation.png"]
+    assert curves.get_title(loc="left") == table.finding()
+    for line in curves.lines:
+        assert list(line.get_xdata()) == study.results["degrees"]
+        assert list(line.get_ydata()) == pytest.approx(accuracy[line.get_label()]["mean"])
+    assert {line.get_label() for line in curves.lines} == {*accuracy}
+    labels = [text.get_text() for text in axes["perturbation.png"].get_xticklabels()]
+    assert (labels[0], labels[5], labels[10]) == ("-0.25", "0", "+0.25")
+    assert len(axes["perturbation.png"].get_yticks()) == 16
+
+
+def test_the_classes_under_the_drawings_are_what_the_model_says(study, told):
+    test_set = load_dataset("digits", "test")
+    firsts = [int((test_set.labels == label).nonzero()[0]) for label in range(10)]
+    model = load_model(study.folder / "models" / "capsnet_small-0")
+    said = model(test_set.batch(firsts)[0]).scores.argmax(-1).tolist()
+    labels = told[0]["reconstructions.png"].get_xticklabels()
+    assert [text.get_text() for text in labels] == [str(k) for k in said]
 
 
 def test_a_model_that_draws_nothing_gets_a_report_without_drawings(tmp_path, read_page):
@@ -69,24 +107,3 @@ def test_a_model_that_draws_nothing_gets_a_report_without_drawings(tmp_path, rea
     assert page.text["h2"] == ["What it cost", "Run it again"]
     assert "One seed: no spread can be given." in page.text["p"][0]
     assert [p.name for p in (tmp_path / "figures").iterdir()] == ["rotation.png"]
-
-
-def test_the_figures_show_the_numbers(study, monkeypatch):
-    figures = {}
-
-    def keep(figure, path):
-        assert isinstance(figure, Figure)
-        figures[path.name] = figure.axes[0]
-        return path
-
-    monkeypatch.setattr(rotation_report, "save_figure", keep)
-    run(study.options, study.folder, True)
-    accuracy = study.results["accuracy_percent"]
-    for line in figures["rotation.png"].lines:
-        assert list(line.get_ydata()) == pytest.approx(accuracy[line.get_label()]["mean"])
-    labels = [t.get_text() for t in figures["perturbation.png"].get_xticklabels()]
-    assert labels[0] == "-0.25"
-    assert labels[5] == "0"
-    assert labels[10] == "+0.25"
-    assert len(figures["perturbation.png"].get_yticks()) == 16
-    assert len(figures["reconstructions.png"].get_xticks()) == 10

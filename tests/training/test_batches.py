@@ -1,3 +1,5 @@
+from itertools import chain
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -10,19 +12,23 @@ def indices(batches, epoch, start=0):
     return [part.tolist() for _, part in batches.epoch(epoch, start=start)]
 
 
+def flat(parts):
+    return list(chain.from_iterable(parts))
+
+
 @settings(deadline=None)
 @given(st.integers(1, 60), st.integers(1, 20), st.integers(0, 2**40), st.integers(0, 5))
 def test_an_epoch_takes_each_image_once_at_most_in_whole_batches(images, size, seed, epoch):
     batches = Batches(images, size, seed)
     taken = indices(batches, epoch)
     assert len(taken) == len(batches) == images // min(size, images)
-    flat = sum(taken, [])
-    assert len(set(flat)) == len(flat) == len(batches) * min(size, images)
-    assert all(0 <= index < images for index in flat)
+    everything = flat(taken)
+    assert len(set(everything)) == len(everything) == len(batches) * min(size, images)
+    assert set(everything) <= set(range(images))
 
 
 def test_an_epoch_of_whole_batches_takes_every_image():
-    assert sorted(sum(indices(Batches(12, 4, 0), 0), [])) == list(range(12))
+    assert sorted(flat(indices(Batches(12, 4, 0), 0))) == list(range(12))
 
 
 @pytest.mark.parametrize("processes", [2, 3, 4])
@@ -32,11 +38,11 @@ def test_the_shares_of_all_processes_are_the_batch_of_one(processes):
     for number, batch in enumerate(whole):
         parts = [share[number] for share in shares]
         assert {len(part) for part in parts} == {12 // processes}
-        assert sorted(sum(parts, [])) == sorted(batch)
+        assert sorted(flat(parts)) == sorted(batch)
 
 
 def test_epochs_and_seeds_have_orders_of_their_own():
-    orders = [sum(indices(Batches(40, 8, s), e), []) for s in (0, 1) for e in (0, 1, 2)]
+    orders = [flat(indices(Batches(40, 8, s), e)) for s in (0, 1) for e in (0, 1, 2)]
     assert len({tuple(order) for order in orders}) == 6
     assert indices(Batches(40, 8, 0), 1) == indices(Batches(40, 8, 0), 1)
 

@@ -1,6 +1,7 @@
 """Power cuts, kill -9 and full disks lose the work since the last checkpoint and no more."""
 
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -46,8 +47,6 @@ train(Recipe(**json.loads(recipe)), folder, quiet=True)
     ("moment", "file"), [("fsync", "state.safetensors"), ("replace", "model.safetensors")]
 )
 def test_kill_9_in_mid_write_loses_nothing(recipe, whole_run, same_run, tmp_path, moment, file):
-    import json
-
     folder = tmp_path / "run"
     arguments = [json.dumps(asdict(recipe())), str(folder), moment, file]
     killed = subprocess.run(

@@ -57,7 +57,7 @@ def test_the_last_good_epoch_is_kept_and_can_be_continued(
 
 def test_nothing_is_promised_where_nothing_was_kept(recipe, tmp_path, spoil):
     spoil(1, float("nan"))
-    with pytest.raises(Diverged, match="epoch 1, step 1 .*; no epoch was finished to keep; try"):
+    with pytest.raises(Diverged, match=r"epoch 1, step 1 .*; no epoch was finished to keep; try"):
         train(recipe(), tmp_path / "run", quiet=True)
 
 

@@ -75,9 +75,7 @@ def test_a_hopeless_candidate_is_tried_once(problem, monkeypatch):
     model, images, labels = problem
     calls = []
     forward = type(model).forward
-    monkeypatch.setattr(
-        type(model), "forward", lambda *args: (calls.append(1), forward(*args))[1]
-    )
+    monkeypatch.setattr(type(model), "forward", lambda *args: (calls.append(1), forward(*args))[1])
     step_seconds(FLOAT32, model, images, labels, hopeless=0.0)
     assert len(calls) == 1
     step_seconds(FLOAT32, model, images, labels)

@@ -58,7 +58,7 @@ def test_overwrite_refuses_a_folder_that_is_no_run(tmp_path):
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_file_in_the_folders_place_is_kept(tmp_path, overwrite):
     (tmp_path / "run").write_text("a file")
-    with pytest.raises(ValueError, match="run folder .*choose another --out"):
+    with pytest.raises(ValueError, match=r"run folder .*choose another --out"):
         create_run(tmp_path / "run", overwrite=overwrite)
     assert (tmp_path / "run").read_text() == "a file"
 
@@ -66,7 +66,7 @@ def test_a_file_in_the_folders_place_is_kept(tmp_path, overwrite):
 @pytest.mark.parametrize("changes", [{"data": "digit"}, {"model": "capsne"}, {"train_images": 0}])
 def test_a_recipe_that_cannot_run_leaves_the_old_run_alone(old_run, recipe, changes):
     before = contents(old_run)
-    with pytest.raises(ValueError, match="unknown dataset|unknown model|expected 1 to"):
+    with pytest.raises(ValueError, match=r"unknown dataset|unknown model|expected 1 to"):
         train(recipe(**changes), old_run, overwrite=True, quiet=True)
     assert contents(old_run) == before
 

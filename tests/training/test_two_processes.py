@@ -5,18 +5,20 @@ import os
 import subprocess
 import sys
 from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from torchcaps.training import train
+import torchcaps as tc
+from torchcaps.training import Recipe, evaluate, train
 from torchcaps.training.run_folder import read_metrics
 
 SCRIPT = """
 import json, os, signal, sys
 from pathlib import Path
-from accelerate import PartialState
 import torch
 import torchcaps as tc
 from torchcaps.training import Interrupted, Recipe, evaluate, resume, train
@@ -45,76 +47,69 @@ except Interrupted as stop:
 TrainingProgress.step = honest
 resume(folder / "interrupted", quiet=True)
 (folder / f"told{rank}.json").write_text(json.dumps(told))
-PartialState().destroy_process_group()
 """
 
 
-@pytest.fixture(scope="module")
-def one(recipe, tmp_path_factory):
-    return train(recipe(epochs=2), tmp_path_factory.mktemp("one") / "run", quiet=True)
+@pytest.mark.slow
+def test_torchrun_trains_the_model_of_one_process(recipe, same_run, tmp_path):
+    """One test, so that the processes are started once."""
+    two_epochs = recipe(epochs=2)
+    told = torchrun(two_epochs, tmp_path)
+    one = train(two_epochs, tmp_path / "one", quiet=True)
+
+    weights_and_metrics_are_equal_within_rounding(one, tmp_path / "run")
+    each_image_is_counted_once(told)
+    evaluation_is_that_of_one_process(told[0]["179"], tmp_path / "run", two_epochs)
+    assert list(tmp_path.rglob("*.tmp")) == []
+    for stopped in told:
+        assert stopped["stopped"].startswith("stopped after epoch 1, batch 2; continue with")
+    same_run(tmp_path / "interrupted", tmp_path / "run")
 
 
-@pytest.fixture(scope="module")
-def two(recipe, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("two")
+def torchrun(recipe: Recipe, folder: Path) -> list[dict[str, Any]]:
+    """Run the script on two processes; what each of them was told."""
     (folder / "script.py").write_text(SCRIPT)
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    arguments = [str(folder / "script.py"), json.dumps(asdict(recipe(epochs=2))), str(folder)]
     done = subprocess.run(
-        [*torchrun, "--nproc-per-node", "2", *arguments],
+        [
+            *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
+            *("--nproc-per-node", "2", str(folder / "script.py")),
+            *(json.dumps(asdict(recipe)), str(folder)),
+        ],
         capture_output=True,
         text=True,
         timeout=300,
         env={**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"},
     )
     assert done.returncode == 0, done.stderr[-4000:]
-    return folder
+    return [json.loads((folder / f"told{rank}.json").read_text()) for rank in (0, 1)]
 
 
-@pytest.fixture(scope="module")
-def told(two):
-    return [json.loads((two / f"told{rank}.json").read_text()) for rank in (0, 1)]
-
-
-def test_weights_and_metrics_are_those_of_one_process(one, two):
-    alone, shared = (load_file(f / "model.safetensors") for f in (one, two / "run"))
+def weights_and_metrics_are_equal_within_rounding(one: Path, two: Path) -> None:
+    alone, shared = (load_file(f / "model.safetensors") for f in (one, two))
     assert alone.keys() == shared.keys()
     for name, value in alone.items():
         torch.testing.assert_close(shared[name], value, rtol=0, atol=1e-4)
-    for found, expected in zip(read_metrics(two / "run"), read_metrics(one), strict=True):
+    assert [line["epoch"] for line in read_metrics(two)] == [1, 2], "one process writes"
+    for found, expected in zip(read_metrics(two), read_metrics(one), strict=True):
         assert found["accuracy"] == expected["accuracy"]
         for name in ("loss", "validation_loss", "reconstruction_mse"):
             assert found[name] == pytest.approx(expected[name], rel=1e-4), name
 
 
-def test_one_process_writes(two):
-    assert [line["epoch"] for line in read_metrics(two / "run")] == [1, 2]
-    assert list(two.rglob("*.tmp")) == []
+def each_image_is_counted_once(told: list[dict[str, Any]]) -> None:
+    """Of an odd number too, and of fewer images than processes; both are told the same."""
+    for count in (180, 179, 1):
+        assert told[0][str(count)] == told[1][str(count)]
+        accuracy, loss, _, images = told[0][str(count)]
+        assert images == count
+        assert accuracy * count == pytest.approx(round(accuracy * count))
+        assert loss > 0
 
 
-@pytest.mark.parametrize("count", [180, 179, 1])
-def test_both_are_told_the_same_and_each_image_is_counted_once(told, count):
-    """An odd number too, and fewer images than processes."""
-    accuracy, loss, _, images = told[0][str(count)]
-    assert told[1][str(count)] == told[0][str(count)]
-    assert images == count
-    assert (accuracy * count) == pytest.approx(round(accuracy * count))
-    assert loss > 0
-
-
-def test_the_shared_evaluation_is_that_of_one_process(two, told, recipe):
-    import torchcaps as tc
-    from torchcaps.training import evaluate
-
-    model = tc.load_model(two / "run")
-    found = evaluate(model, recipe().load_data("validation").first(179), model.make_loss())
-    accuracy, loss, mse, _ = told[0]["179"]
-    assert accuracy == found.accuracy
-    assert loss == pytest.approx(found.loss, rel=1e-5)
-    assert mse == pytest.approx(found.reconstruction_mse, rel=1e-5)
-
-
-def test_ctrl_c_on_one_process_stops_both_and_resuming_is_exact(two, told, same_run):
-    for stopped in told:
-        assert stopped["stopped"].startswith("stopped after epoch 1, batch 2; continue with")
-    same_run(two / "interrupted", two / "run")
+def evaluation_is_that_of_one_process(shared: list[float], run: Path, recipe: Recipe) -> None:
+    model = tc.load_model(run)
+    dataset = recipe.load_data("validation").first(179)
+    found = evaluate(model, dataset, model.make_loss())
+    assert shared[0] == found.accuracy
+    assert shared[1] == pytest.approx(found.loss, rel=1e-5)
+    assert shared[2] == pytest.approx(found.reconstruction_mse, rel=1e-5)

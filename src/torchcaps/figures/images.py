@@ -23,13 +23,21 @@ def image_grid(
     sheet = np.concatenate([np.concatenate([_picture(i) for i in row], axis=1) for row in rows])
     height, width = rows[0].shape[2:]
     count = len(rows[0])
+    # Inches that the longest label takes; neighbours must not run into each other.
+    longest = 0.1 * max(map(len, column_labels))
+    upended = longest > cell
     with rc_context({**STYLE, "axes.grid": False}):
-        figure = new_figure(cell * count + 1.6, cell * len(rows) * height / width + 1.2)
+        figure = new_figure(
+            cell * count + 1.6,
+            cell * len(rows) * height / width + 1.2 + upended * longest,
+        )
         axes = figure.add_subplot()
         axes.imshow(sheet, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         axes.set_xticks([(n + 0.5) * (width + 1) - 1 for n in range(count)], column_labels)
         axes.set_yticks([(n + 0.5) * (height + 1) - 1 for n in range(len(rows))], row_labels)
         axes.tick_params(length=0)
+        if upended:
+            axes.tick_params(axis="x", rotation=90)
         axes.spines[:].set_visible(False)
         axes.set_xlabel(xlabel)
         axes.set_title(title, wrap=True)

@@ -1,5 +1,6 @@
 """A capsule network that turns with its input, by construction."""
 
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import torch
@@ -15,7 +16,7 @@ from torchcaps.nn.equivariant_loss import WindowLoss
 from torchcaps.nn.equivariant_pool import SmoothPool2d
 from torchcaps.nn.group_conv import GroupConv2d
 from torchcaps.nn.lifting import LiftingConv2d
-from torchcaps.ops import check_labels, lengths, select_capsule, squash
+from torchcaps.ops import check_labels, select_capsule, unit_squash
 from torchcaps.ops.groups import rotate_pose
 from torchcaps.ops.groups_window import orientation_window, peak_angle
 
@@ -62,10 +63,10 @@ class EquivariantCapsNet(Model):
         num_classes: int,
         *,
         n: int = 16,
-        channels: tuple[int, int] = (8, 16),
+        channels: Sequence[int] = (8, 16),
         types: int = 16,
         pose_dim: int = 4,
-        kernels: tuple[int, int, int] | None = None,
+        kernels: Sequence[int] | None = None,
         stride: int = 1,
         frequency: int = 2,
         turn_frequency: int | None = 4,
@@ -76,29 +77,37 @@ class EquivariantCapsNet(Model):
         decoder_width: int = 16,
     ) -> None:
         super().__init__(in_shape, num_classes)
-        _check_options(n, channels, types, pose_dim, iterations, window, decoder, decoder_width)
+        _check_options(n, channels, kernels, window, decoder)
+        check_sizes(
+            "EquivariantCapsNet",
+            types=types,
+            pose_dim=pose_dim,
+            stride=stride,
+            iterations=iterations,
+            decoder_width=decoder_width,
+        )
         self.n, self.window = n, float(window)
         image_channels, height, width = self.in_shape
+        lifted, combined = channels
         first, second, third = kernels or _kernels_for(min(height, width))
         turn = {"frequency": frequency, "turn_frequency": turn_frequency}
-        lifting = LiftingConv2d(
-            image_channels, channels[0], first, n, frequency=frequency, bias=False
-        )
+        lifting = LiftingConv2d(image_channels, lifted, first, n, frequency=frequency, bias=False)
         size, pools = lifting.grid(height, width), []
         while max(size) > LARGEST_MAP:
             pools.append(SmoothPool2d())
             size = (-(-size[0] // 2), -(-size[1] // 2))
-        group = GroupConv2d(*channels, second, n, bias=False, **turn)
+        group = GroupConv2d(lifted, combined, second, n, bias=False, **turn)
         self.features = nn.Sequential(
             lifting,
-            nn.GroupNorm(1, channels[0]),
+            nn.GroupNorm(1, lifted),
             nn.ReLU(),
             *pools,
             group,
-            nn.GroupNorm(1, channels[1]),
+            nn.GroupNorm(1, combined),
             nn.ReLU(),
         )
-        self.primary = GroupConv2d(channels[1], types, third, n, stride=stride, **turn)
+        self.primary = GroupConv2d(combined, types, third, n, stride=stride, bias=False, **turn)
+        self.normalise = nn.GroupNorm(1, types)
         self.capsules = EquivariantCapsules(
             types,
             self.primary.grid(*group.grid(*size)),
@@ -124,11 +133,11 @@ class EquivariantCapsNet(Model):
 
     def primary_capsules(self, images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B I n"]:
         """What the parents listen to, child by child: type, row, column."""
-        maps = self.primary(self.features(images))  # [B, types, n, h, w]
-        return squash(maps.permute(0, 1, 3, 4, 2).flatten(1, 3))
+        maps = self.normalise(self.primary(self.features(images)))  # [B, types, n, h, w]
+        return unit_squash(maps.permute(0, 1, 3, 4, 2).flatten(1, 3))
 
     def scores(self, poses: Float[Tensor, "B J D"]) -> Float[Tensor, "B J"]:
-        """The greatest length that three neighbouring orientations have within the window."""
+        """The greatest length at an orientation within the window, its neighbours counted half."""
         weights = orientation_window(self.n, self.window).to(poses)
         energy = (self._energy(poses) * weights).amax(-1)
         return energy.clamp_min(torch.finfo(energy.dtype).tiny).sqrt()
@@ -157,9 +166,9 @@ class EquivariantCapsNet(Model):
         return peak_angle(self._energy(select_capsule(poses, index)), self.window)
 
     def _energy(self, poses: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch n"]:
-        """Squared length of the pose at each orientation and its two neighbours, together."""
+        """Squared length of the pose at each orientation, plus half of its two neighbours'."""
         energy = poses.unflatten(-1, (self.n, -1)).square().sum(-1)
-        return energy.roll(1, -1) + energy + energy.roll(-1, -1)
+        return energy + (energy.roll(1, -1) + energy.roll(-1, -1)) / 2
 
 
 def _kernels_for(pixels: int) -> tuple[int, int, int]:
@@ -179,28 +188,32 @@ def _decoder(
 def _turn(images: Tensor, degrees: Tensor) -> Tensor:
     """`torchcaps.data.transforms.rotate` without its checks, which a traced program cannot hold."""
     height, width = images.shape[-2:]
-    angle = torch.deg2rad(degrees.to(images))
-    cos, sin, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
-    rows = [cos, -sin * (height / width), zero, sin * (width / height), cos, zero]
-    theta = torch.stack(rows, -1).unflatten(-1, (2, 3))
-    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
+    like = {"dtype": images.dtype, "device": images.device}
+    x = torch.arange(width, **like) - (width - 1) / 2
+    y = torch.arange(height, **like)[:, None] - (height - 1) / 2
+    angle = torch.deg2rad(degrees.to(images))[:, None, None]
+    cos, sin = angle.cos(), angle.sin()
+    source_x, source_y = cos * x - sin * y, sin * x + cos * y  # [B, height, width]
+    grid = torch.stack([source_x * (2 / width), source_y * (2 / height)], -1)
     return F.grid_sample(images, grid, align_corners=False)
 
 
 def _check_options(
-    n: int,
-    channels: tuple[int, int],
-    types: int,
-    pose_dim: int,
-    iterations: int,
-    window: float,
-    decoder: str,
-    decoder_width: int,
+    n: int, channels: Sequence[int], kernels: Sequence[int] | None, window: float, decoder: str
 ) -> None:
     where = "EquivariantCapsNet"
     check_choice(where, "decoder", decoder, get_args(Decoder))
-    check_sizes(where, n=n, types=types, pose_dim=pose_dim, iterations=iterations)
-    check_sizes(where, channels=min(channels), decoder_width=decoder_width)
+    check_sizes(where, n=n, channels=min(channels), kernels=min(kernels or [1]))
+    if len(channels) != 2:
+        raise ValueError(
+            f"{where}, channels: expected two numbers, of the lifting and the group convolution; "
+            f"got {channels}; the default is (8, 16)"
+        )
+    if kernels is not None and len(kernels) != 3:
+        raise ValueError(
+            f"{where}, kernels: expected three sizes, of lifting, group and primary convolution; "
+            f"got {kernels}; None takes some that fit"
+        )
     if n < 4:
         raise ValueError(
             f"{where}, n: expected at least 4 orientations; got {n}; "

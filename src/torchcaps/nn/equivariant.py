@@ -29,7 +29,8 @@ class EquivariantCapsules(ExpandedFilters):
         n, frequency, turn_frequency: see `GroupConv2d`.
         iterations, leaky, detach, backend: see `torchcaps.ops.route`.
 
-    Shapes: `[B, I, n] -> [B, J, n d]`, orientation by orientation; `weight` is `[J d, types, R, K]`.
+    Shapes: `[B, I, n] -> [B, J, n d]`, orientation by orientation; `weight` is
+    `[J d, types, R, K]`.
 
     Source: Lenssen, Fey & Libuschewski 2018 have the idea; there, poses are group elements.
     """
@@ -59,8 +60,8 @@ class EquivariantCapsules(ExpandedFilters):
         self.orientations = orientation_basis(n, turn_frequency)
         shape = out_capsules * dim, types, self.orientations.shape[1], self.basis.shape[1]
         gain = self.orientations[0].square().sum() * self.basis[0].square().sum()
-        # Parents start with |s| near 1 if children have length 1/2 (see DenseCapsules).
-        std = 2 * out_capsules / (types * dim * gain) ** 0.5
+        # Parents start with |s| near 1/3, as those of children with length 1 that share it evenly.
+        std = out_capsules / 3 / (types * dim * gain) ** 0.5
         self.weight = nn.Parameter(torch.randn(shape) * float(std))
 
     def expand(self, weight: Tensor) -> Float[Tensor, "I J D E"]:

@@ -40,6 +40,4 @@ class ExpandedFilters(nn.Module):
 
 
 def _same(kept: Tensor, weight: Tensor) -> bool:
-    return (
-        kept.dtype == weight.dtype and kept.device == weight.device and torch.equal(kept, weight)
-    )
+    return kept.dtype == weight.dtype and kept.device == weight.device and torch.equal(kept, weight)

@@ -54,7 +54,7 @@ class GroupConv2d(ExpandedFilters):
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, *functions) * float(std))
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
 
-    def expand(self, weight: Tensor) -> Float[Tensor, "O*n C*n k k"]:
+    def expand(self, weight: Tensor) -> Float[Tensor, "On Cn k k"]:
         return expand_group(weight, self.orientations, self.basis).flatten(2, 3).flatten(0, 1)
 
     def grid(self, height: int, width: int) -> tuple[int, int]:

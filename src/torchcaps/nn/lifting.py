@@ -50,11 +50,11 @@ class LiftingConv2d(ExpandedFilters):
         )
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
 
-    def expand(self, weight: Tensor) -> Float[Tensor, "O*n C k k"]:
+    def expand(self, weight: Tensor) -> Float[Tensor, "On C k k"]:
         return expand_lifting(weight, self.basis).flatten(0, 1)
 
     def grid(self, height: int, width: int) -> tuple[int, int]:
-        """Size of the maps for an image of this size; a `ValueError` where the centre would move."""
+        """Size of the maps for such an image; a `ValueError` where the centre would move."""
         return centred_output(
             (height, width), self.kernel_size, self.stride, self.padding, "LiftingConv2d"
         )

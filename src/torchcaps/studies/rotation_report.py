@@ -101,7 +101,8 @@ def _add_curves(
     )
     path = save_figure(figure, folder / "figures" / "rotation.png")
     report.picture(
-        path.read_bytes(), "Accuracy against rotation; the band is one standard deviation over seeds."
+        path.read_bytes(),
+        "Accuracy against rotation; the band is one standard deviation over seeds.",
     )
 
 

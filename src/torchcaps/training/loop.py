@@ -1,5 +1,6 @@
 """The training loop: a recipe in, a run folder out."""
 
+import atexit
 import math
 import time
 from pathlib import Path
@@ -127,7 +128,10 @@ class _Loop:
         with self.progress, StopRequest() as self.stop:
             while self.place.epoch < self.recipe.epochs:
                 self.one_epoch()
-        self.accelerator.end_training()
+        for tracker in self.accelerator.trackers:
+            tracker.finish()
+        # Not end_training(), which parts the processes: they may have more to evaluate or to train.
+        atexit.register(self.accelerator.state.destroy_process_group)
         return self.folder
 
     def one_epoch(self) -> None:

@@ -66,14 +66,17 @@ def backward(
 
 
 def _through_uniform(ds: Tensor, leaky: bool, grads: Gradients) -> None:
-    """Through the first iteration: two matrix products."""
-    share = 1 / (len(ds) + leaky)
+    """Through the first iteration: two matrix products, as if all parents were one."""
+    parents, _, dim = ds.shape
+    ds = ds.transpose(0, 1).flatten(1) / (parents + leaky)  # [B, J*D]
     for tile in grads.tiles:
-        to_s = ds[:, tile.rows] * share
-        grads.add_weight(tile, to_s, over_positions(tile.u).flatten(1).expand(len(ds), -1, -1))
+        to_s = ds[tile.rows]
+        laid = grads.laid(tile)
+        if laid is not None:
+            laid.view(parents * dim, -1).addmm_(to_s.T, over_positions(tile.u).flatten(1))
         if grads.u is not None:
-            flat = to_s.transpose(0, 1).flatten(1) @ tile.weight.flatten(0, 1)  # [B, E*T]
-            grads.add_u(tile, flat.view(*tile.u.shape[:3], 1))
+            pulled = to_s @ tile.weight.flatten(0, 1)  # [B, E*T]
+            grads.add_u(tile, pulled.view(*tile.u.shape[:3], 1))
 
 
 def _through_last(ds: Tensor, sums: Tensor, kept: Tensor, leaky: bool, grads: Gradients) -> None:
@@ -105,17 +108,17 @@ def _through_all(grad: Tensor, sums: Tensor, leaky: bool, grads: Gradients) -> T
         dbias += ds.sum(1)
         total = poses[:r].sum(0)
         for tile in grads.tiles:
-            to_s, v = ds[:, tile.rows], total[:, tile.rows]
-            from_s, from_v = tile.pull(to_s), tile.pull(v)
-            c, dc = couple(tile.meet(from_v), leaky), tile.meet(from_s)
+            # The two sides of each product as one batch twice as long: [s's half, V's half].
+            sides = torch.cat([ds[:, tile.rows], total[:, tile.rows]], 1)
+            pulled = tile.pull(sides).unflatten(1, (2, -1))
+            dc, logits = (pulled * tile.u).sum(3).unbind(1)
+            c = couple(logits, leaky)
             dl = c * (dc - (c * dc).sum(0))
-            spread = tile.spread(dl)
-            later[:, tile.rows] += tile.gather(spread)
-            grads.add_weight(tile, v, spread)
-            grads.add_weight(tile, to_s, tile.spread(c))
-            if grads.u is not None:
-                both = torch.addcmul(from_s * c.unsqueeze(2), from_v, dl.unsqueeze(2))
-                grads.add_u(tile, both.sum(0))
+            shares = torch.stack([c, dl], 1)
+            spread = tile.spread(shares)
+            later[:, tile.rows] += tile.gather(spread[:, 1])
+            grads.add_weight(tile, sides, spread.flatten(1, 2))
+            grads.add_u(tile, times(pulled, shares.unsqueeze(3)).sum((0, 1)))
         grad = later
     ds = squash_gradient(sums[0], grad)
     _through_uniform(ds, leaky, grads)

@@ -66,7 +66,7 @@ class Tile(NamedTuple):
 
     def spread(self, shares: Tensor) -> Tensor:
         """`shares_ij u_i`, summed over positions: `[J, B, T, P] -> [J, B, E*T]`."""
-        return over_positions(shares.unsqueeze(2) * self.u).flatten(2)
+        return over_positions(shares.unsqueeze(-3) * self.u).flatten(-2)
 
     def gather(self, spread: Tensor) -> Tensor:
         """`sum_i spread_ij W_ij`, what reaches the parents: `[J, B, E*T] -> [J, B, D]`."""
@@ -86,13 +86,15 @@ def over_positions(x: Tensor) -> Tensor:
 class Tiling:
     """The tiles of `u [B, I, E]` and `weight [T, J, D, E]`, in `dtype`, for one pass or many."""
 
-    def __init__(self, u: Tensor, weight: Tensor, dtype: torch.dtype, passes: int) -> None:
+    def __init__(
+        self, u: Tensor, weight: Tensor, dtype: torch.dtype, passes: int = 1, sides: int = 1
+    ) -> None:
         types, parents, _, child_dim = weight.shape
         self.u = u.unflatten(1, (types, -1))
         self.weight = weight
         self.dtype = dtype
         numbers = (CPU_BUDGET if u.device.type == "cpu" else GPU_BUDGET) // dtype.itemsize
-        self.sizes = tile_sizes(len(u), types, self.u.shape[2], parents * child_dim, numbers)
+        self.sizes = tile_sizes(len(u), types, self.u.shape[2], sides * parents * child_dim, numbers)
         self.types = list(_slices(types, self.sizes.types))
         keep = passes > 1 and (u.numel() + weight.numel()) * dtype.itemsize <= KEEP
         self._kept = list(self._cut()) if keep else None
@@ -128,13 +130,19 @@ class Gradients:
         if self.u is not None:
             self.u[tile.rows, tile.types, tile.positions].add_(du.permute(0, 2, 3, 1))
 
-    def add_weight(self, tile: Tile, poses: Tensor, spread: Tensor) -> None:
-        """Add `sum_b poses_j spread_ij^T`: `[J, B, D]`, `[J, B, E*T] -> [J, D, E*T]`.
+    def laid(self, tile: Tile) -> Tensor | None:
+        """The gradient of the tile's `weight`, `[J, D, E*T]`, to be added to.
 
-        Until `finish`, the memory of a tile's types is laid as the tile is, children last.
+        Until `finish`, its memory is that of `weight[types]`, laid as the tile is.
         """
-        if self.weight is not None:
-            laid = self.weight[tile.types].view(*self.weight.shape[1:3], -1)
+        if self.weight is None:
+            return None
+        return self.weight[tile.types].view(*self.weight.shape[1:3], -1)
+
+    def add_weight(self, tile: Tile, poses: Tensor, spread: Tensor) -> None:
+        """Add `sum_b poses_j spread_ij^T`: `[J, B, D]`, `[J, B, E*T] -> [J, D, E*T]`."""
+        laid = self.laid(tile)
+        if laid is not None:
             laid.baddbmm_(poses.mT, spread)
 
     def finish(self) -> tuple[Tensor | None, Tensor | None]:

@@ -46,7 +46,7 @@ def refuses(problem: Problem) -> str | None:
         return (
             f"at most {MOST_PARENTS:,} parents and {MOST_BATCH:,} images; got {parents}, {len(u)}"
         )
-    largest = max(u.numel(), weight.numel(), len(u) * parents * dim, u.shape[0] * u.shape[1])
+    largest = max(u.numel(), weight.numel(), len(u) * parents * dim)
     if largest > MOST_NUMBERS:
         return f"a tensor holds {largest:,} numbers and offsets have 32 bits"
     return _no_triton()

@@ -1,0 +1,130 @@
+"""`torchcaps evaluate`: the numbers of the one evaluator, and models it refuses."""
+
+import json
+
+import pytest
+
+import torchcaps as tc
+from torchcaps.data.transforms import rotate
+from torchcaps.training import Recipe, evaluate, train
+
+
+def numbers(folder, split="test", turn=None):
+    model = tc.load_model(folder)
+    return evaluate(model, tc.load_dataset("digits", split), model.make_loss(), transform=turn)
+
+
+def test_json_holds_the_evaluation(cli, trained):
+    said = cli("evaluate", trained, "--json")
+    assert (said.code, said.err) == (0, "")
+    assert json.loads(said.out) == numbers(trained)._asdict()
+    assert numbers(trained).images == 360
+
+
+def test_the_table_holds_the_same_numbers(cli, trained):
+    result = numbers(trained)
+    words = cli("evaluate", trained).words
+    assert words[-8:] == [
+        "capsnet_small", "360", "of", "digits,", "test",
+        f"{result.accuracy:.2%}", f"{result.loss:.4f}", f"{result.reconstruction_mse:.4f}",
+    ]  # fmt: skip
+
+
+def test_another_split(cli, trained):
+    said = json.loads(cli("evaluate", trained, "--split", "validation", "--json").out)
+    assert said == numbers(trained, "validation")._asdict()
+    assert said["images"] == 180
+
+
+@pytest.mark.parametrize("words", [["--rotate", "-30"], ["--rotate=-30"]])
+def test_turned_images(cli, trained, words):
+    said = json.loads(cli("evaluate", trained, *words, "--json").out)
+    assert said == numbers(trained, turn=lambda images: rotate(images, -30))._asdict()
+    assert said["accuracy"] != numbers(trained).accuracy
+
+
+def test_a_model_without_a_run_is_tested_on_the_digits(cli, trained):
+    assert not (trained / "best" / "config.yaml").exists()
+    said = json.loads(cli("evaluate", trained / "best", "--json").out)
+    assert said == numbers(trained / "best")._asdict()
+
+
+def test_a_cnn_has_no_reconstruction(cli, model):
+    folder = model(name="cnn", classes="0123456789")
+    assert json.loads(cli("evaluate", folder, "--json").out)["reconstruction_mse"] is None
+    assert cli("evaluate", folder).words[-1] == "-"
+
+
+def test_a_run_remembers_its_data_and_their_options(cli, zoo, tmp_path):
+    recipe = Recipe(data="folder", root=str(zoo), data_options={"size": 9}, epochs=1, model="cnn")
+    train(recipe, tmp_path / "run", quiet=True)
+    said = json.loads(cli("evaluate", "run", "--json").out)
+    result = evaluate(
+        loaded := tc.load_model(tmp_path / "run"), recipe.load_data("test"), loaded.make_loss()
+    )
+    assert said == result._asdict()
+
+
+def test_data_of_another_shape_are_refused(cli, refused, zoo, model):
+    folder = model()
+    assert refused("evaluate", folder) == (
+        "evaluate, --data: expected images (1, 8, 8) of 3 classes, which capsnet_small was built "
+        "for; digits has (1, 8, 8) of 10; name the dataset it was trained on"
+    )
+    assert refused("evaluate", folder, "--data", "folder", "--root", zoo) == (
+        "evaluate, --data: expected images (1, 8, 8) of 3 classes, which capsnet_small was built "
+        "for; folder has (3, 32, 32) of 2; name the dataset it was trained on"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["--split", "tset"], "unknown split of dataset 'digits' 'tset'; known: train, validation"),
+        (["--data", "digit"], "unknown dataset 'digit'; known: "),
+        (["--rotate", "far"], "--rotate: expected float. Got value: far; see torchcaps evaluate"),
+        (["--rotate", "nan"], "--rotate: expected float. Got value: nan; see torchcaps evaluate"),
+    ],
+)
+def test_bad_options_are_refused(refused, trained, words, text):
+    assert refused("evaluate", trained, *words).startswith(text)
+
+
+def damage(folder, kind):
+    weights, config = folder / "model.safetensors", folder / "config.json"
+    if kind == "missing":
+        weights.unlink()
+    elif kind == "cut":
+        weights.write_bytes(weights.read_bytes()[:-50])
+    elif kind == "pickle":
+        weights.write_bytes(b"\x80\x04K\x01.")
+    elif kind == "foreign":
+        config.write_text('{"architectures": ["BertModel"]}')
+    else:
+        config.write_text(config.read_text().replace("capsnet_small", "capsnet_smal"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("missing", "expected a folder with config.json and model.safetensors; got one without"),
+        ("cut", "expected a whole safetensors file; got one that cannot be read"),
+        ("pickle", "expected a whole safetensors file; got one that cannot be read"),
+        ("foreign", "expected JSON with model, in_shape and num_classes; got something else"),
+        ("renamed", "did you mean 'capsnet_small'?"),
+    ],
+)
+@pytest.mark.parametrize("command", ["evaluate", "predict"])
+def test_a_damaged_or_foreign_model_is_refused(refused, model, picture, command, kind, text):
+    folder = model()
+    damage(folder, kind)
+    words = [picture("x.png")] if command == "predict" else []
+    assert text in refused(command, folder, *words)
+
+
+@pytest.mark.parametrize("folder", ["nowhere", "./a/b", "a/b/c"])
+def test_a_missing_model_is_named_without_asking_a_network(refused, folder):
+    assert refused("evaluate", folder) == (
+        f"load_model: expected a model's folder or a hub id like user/name; got '{folder}', which "
+        "is no folder here and could not be fetched; check the path"
+    )

@@ -1,0 +1,124 @@
+"""`torchcaps predict`: image files in, a table out."""
+
+import pytest
+import torch
+
+import torchcaps as tc
+from torchcaps.data.images import read_image
+
+
+def scores(folder, *paths, invert=False):
+    model = tc.load_model(folder)
+    images = torch.stack([read_image(path, model.in_shape) for path in paths])
+    with torch.no_grad():
+        return model(1 - images if invert else images).scores
+
+
+def rows(said, folder):
+    """Of each picture: its path, its class, and the scores by class name."""
+    classes = tc.load_model(folder).classes
+    found = []
+    for line in said.out.splitlines():
+        cells = [cell.strip() for cell in line.strip("│").split("│")]
+        if line.startswith("│"):
+            words = cells[2].split()
+            found.append((cells[0], cells[1], dict(zip(words[::2], words[1::2], strict=True))))
+            assert set(found[-1][2]) <= set(classes)
+    return found
+
+
+def test_each_picture_has_its_class_and_the_lengths_of_its_capsules(cli, model, picture):
+    folder = model()
+    paths = [picture(f"{name}.png") for name in "abcdef"]
+    said = cli("predict", folder, *paths)
+    assert (said.code, said.err) == (0, "")
+    assert "capsule lengths" in said.out
+    table = rows(said, folder)
+    assert [path for path, _, _ in table] == paths
+    wanted = scores(folder, *paths)
+    assert len({row.argmax().item() for row in wanted}) > 1, "all of one class: proves little"
+    for (_, said_class, said_scores), row in zip(table, wanted, strict=True):
+        by_name = dict(zip(("ape", "bee", "cow"), row.tolist(), strict=True))
+        assert said_class == max(by_name, key=by_name.__getitem__)
+        assert said_scores == {name: f"{value:.3f}" for name, value in by_name.items()}
+        assert list(said_scores) == sorted(by_name, key=by_name.__getitem__, reverse=True)
+
+
+def test_a_cnn_gives_probabilities(cli, model, picture):
+    folder = model(name="cnn", classes=("ape", "bee", "cow", "dog"))
+    path = picture("a.png")
+    said = cli("predict", folder, path)
+    assert "probabilities" in said.out
+    ((_, best, shown),) = rows(said, folder)
+    wanted, order = scores(folder, path)[0].softmax(-1).sort(descending=True)
+    names = [("ape", "bee", "cow", "dog")[k] for k in order]
+    assert best == names[0]
+    assert shown == {n: f"{p:.3f}" for n, p in zip(names[:3], wanted.tolist()[:3], strict=True)}
+
+
+def test_a_picture_of_any_size_and_colour_is_read(cli, model, picture):
+    folder = model(in_shape=(3, 9, 11))
+    path = picture("large.png", size=(40, 23))
+    ((_, _, shown),) = rows(cli("predict", folder, path), folder)
+    for name, value in zip(("ape", "bee", "cow"), scores(folder, path)[0], strict=True):
+        assert shown[name] == f"{value:.3f}"
+
+
+def test_invert_swaps_bright_and_dark(cli, model, picture):
+    folder, path = model(), picture("a.png")
+    ((_, _, plain),) = rows(cli("predict", folder, path), folder)
+    ((_, _, inverted),) = rows(cli("predict", folder, path, "--invert"), folder)
+    assert inverted == {
+        name: f"{value:.3f}"
+        for name, value in sorted(
+            zip(("ape", "bee", "cow"), scores(folder, path, invert=True)[0].tolist(), strict=True),
+            key=lambda pair: -pair[1],
+        )
+    }
+    assert inverted != plain
+
+
+def test_names_are_shown_as_they_are_whatever_they_hold(cli, model, picture):
+    classes = ("[red]fox", "[/b]", r"back\slash[x]")
+    folder = model(classes=classes)
+    paths = [picture("pics[/x].png"), picture("a[bold].png")]
+    said = cli("predict", folder, *paths)
+    for name in (*paths, *classes):
+        assert name in said.out
+
+
+def test_a_long_path_is_folded_not_cut(cli, model, picture):
+    folder = model()
+    path = picture("/".join(["a-long-folder"] * 8) + "/picture.png")
+    said = cli("predict", folder, path)
+    assert path in said.out
+    said = cli("predict", folder, path, columns=60)
+    column = "".join(line.strip("│").split("│")[0].strip() for line in said.out.splitlines()[3:-1])
+    assert column == path
+    assert "…" not in said.out
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (None, "read_image, x.png: expected a picture file; got nothing there; check the path"),
+        (b"", "read_image, x.png: expected a picture; got an empty file; delete or replace it"),
+        (b"I am no picture", "read_image, x.png: expected a whole PNG, JPEG or other picture; got"),
+        ("cut", "got one that cannot be decoded (image file is truncated"),
+    ],
+    ids=["missing", "empty", "text", "cut"],
+)
+def test_a_picture_that_cannot_be_read_is_named(refused, model, picture, tmp_path, content, text):
+    folder, good = model(), picture("good.png", size=(60, 60))
+    if content == "cut":
+        content = (tmp_path / good).read_bytes()[:600]
+    if content is not None:
+        (tmp_path / "x.png").write_bytes(content)
+    assert text in refused("predict", folder, good, "x.png", "--save-reconstruction", "drawn")
+    assert not (tmp_path / "drawn").exists()
+
+
+def test_a_folder_is_no_picture(refused, model):
+    assert refused("predict", model(), ".") == (
+        "read_image, .: expected a picture file; got a folder; check the path"
+    )

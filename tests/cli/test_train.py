@@ -1,0 +1,71 @@
+"""`torchcaps train`: a recipe in, a run folder out."""
+
+import json
+
+import torch
+
+import torchcaps as tc
+from torchcaps.training import Recipe, train
+
+TINY = ["--train-images", "64", "--batch-size", "32", "--epochs", "1", "--quiet"]
+
+
+def test_a_run_is_a_folder_and_the_recipe_is_followed(cli, tmp_path):
+    said = cli("train", *TINY, "--seed", 3, "--model-options", "{iterations: 2}", "--out", "run")
+    assert said == (0, "run\ntest it with: torchcaps evaluate run\n", "")
+    run = tmp_path / "run"
+    files = {str(p.relative_to(run)) for p in run.rglob("*") if p.is_file()}
+    assert files == {
+        "config.yaml", "metrics.jsonl", "config.json", "model.safetensors",
+        "best/config.json", "best/model.safetensors", "checkpoint/state.safetensors",
+    }  # fmt: skip
+    recipe = Recipe(
+        train_images=64, batch_size=32, epochs=1, seed=3, model_options={"iterations": 2}
+    )
+    assert Recipe.load(run / "config.yaml") == recipe
+    again = tc.load_model(train(recipe, tmp_path / "again", quiet=True))
+    for name, value in tc.load_model(run).state_dict().items():
+        assert torch.equal(value, again.state_dict()[name]), name
+
+
+def test_the_default_folder_tells_model_data_and_seed(cli, tmp_path):
+    said = cli("train", *TINY, "--model", "cnn", "--seed", 5)
+    assert said.out.startswith("runs/cnn-digits-5\n")
+    assert tc.load_model(tmp_path / "runs" / "cnn-digits-5").name == "cnn"
+
+
+def test_an_epoch_is_a_line_and_quiet_is_silent(cli):
+    loud = [word for word in TINY if word != "--quiet"]
+    said = cli("train", *loud, "--out", "run")
+    assert said.err.startswith("capsnet_small on digits: epoch 1/1, loss 0.")
+    assert "validation" in said.err
+
+
+def test_a_loss_that_becomes_nan_ends_with_1_and_the_remedy(cli):
+    said = cli("train", *TINY[:4], "--epochs", 2, "--quiet", "--model", "cnn", "--lr", 1e30)
+    assert said.code == 1
+    assert said.err.startswith("torchcaps: the loss became nan in epoch 1, step 2 (the step befo")
+    assert said.err.endswith("try a smaller lr, precision fp32, or fewer routing iterations\n")
+
+
+def test_tensorboard_that_is_not_installed_names_the_remedy(refused, tmp_path, monkeypatch):
+    monkeypatch.setattr("torchcaps.cli.train.find_spec", lambda name: None)
+    assert refused("train", *TINY, "--log", "tensorboard", "--out", "run") == (
+        "--log: expected an installed tracker; tensorboard is not; "
+        "run: pip install 'torchcaps[log]'"
+    )
+    assert not (tmp_path / "run").exists()
+    assert refused("train", *TINY, "--log", "nonsense", "--out", "run").startswith("Unsupported")
+
+
+def test_a_folder_of_pictures_becomes_a_model_that_knows_their_names(cli, zoo, tmp_path):
+    options = ["--data", "folder", "--root", zoo, "--data-options.size", "10"]
+    assert cli("train", *TINY[2:], *options, "--out", "run").code == 0
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["in_shape"] == [3, 10, 10]
+    assert config["classes"] == ["[red]cat", "d$g"]
+    said = cli("predict", "run", zoo / "[red]cat" / "1.png")
+    assert said.words[-4] in ("[red]cat", "d$g")
+    assert "[red]cat/1.png" in said.out
+    said = cli("evaluate", "run", "--split", "validation")
+    assert "4 of folder, validation" in said.out

@@ -1,0 +1,88 @@
+import pytest
+import torch
+
+from torchcaps.ops import orientation_basis, steerable_basis
+from torchcaps.ops.steerable import expand_group, expand_lifting
+
+
+@pytest.mark.parametrize("size", [(9, 9), (8, 8), (5, 5), (2, 2), (7, 4), (4, 7)])
+@pytest.mark.parametrize("frequency", [0, 1, 2, 4])
+def test_filters_have_unit_norm_and_no_direction_at_the_centre(size, frequency):
+    basis = steerable_basis(size, 8, frequency)
+    assert basis.dtype == torch.float64
+    # Each harmonic's cosine and sine share one norm; of a single ring both are the same function.
+    norms = basis.square().sum((2, 3))
+    assert norms.max() < 2.001
+    assert (norms[:, 0] - 1).abs().max() < 1e-12
+    if size[0] % 2 and size[1] % 2:
+        centre = basis[:, :, size[0] // 2, size[1] // 2]
+        directed = (centre - centre[:1]).abs().amax(0) > 1e-12
+        assert not directed.any()
+        assert (basis.std(0).amax((1, 2)) < 1e-12).sum() == (size[0] + 1) // 2  # the rings of m = 0
+
+
+def test_rings_hold_what_their_pixels_can_show():
+    assert [steerable_basis((k, k), 8, 2).shape[1] for k in (1, 2, 3, 5, 8)] == [1, 3, 6, 11, 18]
+    assert steerable_basis((9, 9), 8, 4).shape[1] == 1 + 5 + 3 * 9
+
+
+@pytest.mark.parametrize("n", [4, 8, 12])
+@pytest.mark.parametrize("size", [(5, 5), (6, 6)])
+def test_a_quarter_turn_of_the_grid_is_n_quarters_of_the_orientations(n, size):
+    basis = steerable_basis(size, n, 3)
+    for quarters in (1, 2, 3):
+        turned = torch.rot90(basis, quarters, (2, 3))
+        expected = basis.roll(-quarters * n // 4, 0)
+        torch.testing.assert_close(turned, expected, rtol=0, atol=1e-14)
+    assert (torch.rot90(basis, 1, (2, 3)) - basis).abs().max() > 0.1
+
+
+def test_a_filter_turned_by_any_angle_stays_in_the_space_of_the_basis():
+    """Which is what steerable means: 7 orientations are combinations of those at orientation 0."""
+    basis = steerable_basis((7, 7), 7, 2).flatten(2)
+    reference = basis[0].T
+    for turned in basis[1:]:
+        solved = torch.linalg.lstsq(reference, turned.T).solution
+        torch.testing.assert_close(reference @ solved, turned.T, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("n", "frequency", "functions"), [(8, None, 8), (8, 2, 5), (5, 9, 5)])
+def test_functions_of_the_orientation_are_orthonormal_and_shifted(n, frequency, functions):
+    basis = orientation_basis(n, frequency)
+    assert basis.shape == (n, functions, n)
+    eye = torch.eye(functions, dtype=torch.float64)
+    for a in range(n):
+        torch.testing.assert_close(basis[a] @ basis[a].T, eye)
+        assert torch.equal(basis[a], basis[0].roll(a, 1))
+
+
+def test_filters_of_a_group_convolution_turn_and_shift_together():
+    torch.manual_seed(0)
+    basis, orientations = steerable_basis((5, 5), 8), orientation_basis(8, 3)
+    weight = torch.randn(2, 3, *(orientations.shape[1], basis.shape[1]), dtype=torch.float64)
+    filters = expand_group(weight, orientations, basis)
+    assert filters.shape == (2, 8, 3, 8, 5, 5)
+    turned = torch.rot90(filters, 1, (4, 5)).roll((2, 2), (1, 3))
+    torch.testing.assert_close(turned, filters, rtol=0, atol=1e-13)
+    alone = torch.rot90(filters, 1, (4, 5)).roll(2, 1)
+    assert (alone - filters).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("expand", ["lifting", "group"])
+def test_gradients_flow_through_the_expansion(expand):
+    torch.manual_seed(0)
+    basis, orientations = steerable_basis((3, 3), 4), orientation_basis(4)
+    if expand == "lifting":
+        weight = torch.randn(2, 1, basis.shape[1], dtype=torch.float64, requires_grad=True)
+        assert torch.autograd.gradcheck(lambda w: expand_lifting(w, basis), weight)
+    else:
+        shape = (1, 2, orientations.shape[1], basis.shape[1])
+        weight = torch.randn(shape, dtype=torch.float64, requires_grad=True)
+        assert torch.autograd.gradcheck(lambda w: expand_group(w, orientations, basis), weight)
+
+
+def test_filters_have_the_weights_dtype_inside_autocast_too():
+    basis = steerable_basis((3, 3), 4)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        filters = expand_lifting(torch.randn(2, 1, basis.shape[1]), basis)
+    assert filters.dtype == torch.float32
