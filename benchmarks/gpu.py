@@ -18,7 +18,7 @@ import gpu_correctness
 import gpu_mnist
 import gpu_routing
 import gpu_train
-from gpu_ledger import Ledger, machine
+from ledger import Ledger, machine
 
 PARTS: dict[str, Callable[[Ledger, bool], None]] = {
     "correctness": gpu_correctness.run,

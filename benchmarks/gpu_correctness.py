@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from gpu_ledger import Ledger, Row, device
-from gpu_problems import Sizes, draw, errors, gradients, passed, through
+from ledger import Ledger, Row, device
+from problems import Sizes, draw, errors, gradients, passed, through
 from torchcaps.ops.routing import dynamic_triton
 
 SIZES = (

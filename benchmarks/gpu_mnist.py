@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-from gpu_ledger import Ledger, NotRun, Row, device, lines
 from gpu_step import Images, Trainer, build, load
+from ledger import Ledger, NotRun, Row, device, lines
 
 SEEDS = (0, 1, 2)
 EPOCHS = 300

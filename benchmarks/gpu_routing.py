@@ -16,9 +16,9 @@ from typing import Any
 
 import torch
 
-from gpu_ledger import Ledger, NotRun, Row, device, lines
-from gpu_problems import Sizes, draw, errors, gradients, passed, ways
-from gpu_timing import captured, ceilings, extra_megabytes, times
+from ledger import Ledger, NotRun, Row, device, lines
+from problems import Sizes, draw, errors, gradients, passed, ways
+from timing import captured, ceilings, extra_megabytes, times
 from torchcaps.ops.routing import dynamic_triton_plan
 
 MNIST = Sizes(128, 1152)

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 import torchcaps
-from gpu_ledger import NotRun, device
-from gpu_timing import Call, captured
+from ledger import NotRun, device
+from timing import Call, captured
 from torchcaps.data.transforms import random_shift
 from torchcaps.models import Model
 

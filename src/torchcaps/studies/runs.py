@@ -1,11 +1,7 @@
 """The training runs of a study, each finished once, whatever interrupts in between."""
 
-import os
-import platform
 from pathlib import Path
 from statistics import median
-
-import torch
 
 from torchcaps.models import Model, load_model
 from torchcaps.training import Recipe, resume, train
@@ -26,21 +22,3 @@ def trained(recipe: Recipe, folder: Path, *, quiet: bool) -> Model:
 def seconds_per_epoch(folder: Path) -> float:
     """The median of a run's epochs."""
     return median(record["seconds"] for record in read_metrics(folder))
-
-
-def machine() -> str:
-    """What the figures were made on, in a line."""
-    if torch.cuda.is_available():
-        device = torch.cuda.get_device_name()
-    else:
-        device = f"{_processor()}, {os.cpu_count()} cores"
-    versions = f"Python {platform.python_version()}, torch {torch.__version__}"
-    return f"{device}, {platform.system()}, {versions}"
-
-
-def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    for line in cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []:
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()

@@ -108,7 +108,7 @@ def _through_all(grad: Tensor, sums: Tensor, leaky: bool, grads: Gradients) -> T
         dbias += ds.sum(1)
         total = poses[:r].sum(0)
         for tile in grads.tiles:
-            # The two sides of each product as one batch twice as long: [s's half, V's half].
+            # Each product once, for a batch twice as long: first what concerns s, then V.
             sides = torch.cat([ds[:, tile.rows], total[:, tile.rows]], 1)
             pulled = tile.pull(sides).unflatten(1, (2, -1))
             dc, logits = (pulled * tile.u).sum(3).unbind(1)

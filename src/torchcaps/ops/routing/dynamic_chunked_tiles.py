@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 # Bytes of a tile's largest temporary, `[J, B, E, T, P]`. On a CPU, 1 to 8 MiB take the same time.
-CPU_BUDGET, GPU_BUDGET = 5 << 18, 1 << 26
+CPU_BUDGET, GPU_BUDGET = 1 << 20, 1 << 26
 # A tile has about this many children and images, where there are so many.
-CHILDREN, FEW_ROWS = 64, 16
+CHILDREN, FEW_ROWS = 48, 16
 # Bytes of tiles that are kept from pass to pass; larger problems are cut anew in each.
 KEEP = 1 << 26
 
@@ -32,14 +32,15 @@ def tile_sizes(batch: int, types: int, positions: int, parts: int, budget: int) 
 
     First enough children for the inner loops, then images, then more children if images ran out.
 
-    >>> tile_sizes(batch=128, types=1152, positions=1, parts=10 * 8, budget=5 << 16)
-    Sizes(rows=64, types=64, positions=1)
+    >>> tile_sizes(batch=128, types=1152, positions=1, parts=10 * 8, budget=1 << 18)
+    Sizes(rows=64, types=48, positions=1)
     """
     room = max(1, budget // parts)
     children = max(1, min(CHILDREN, room // max(1, min(batch, FEW_ROWS))))
-    rows = max(1, min(batch, room // children))
-    children = max(1, room // rows)
-    return Sizes(rows, max(1, min(types, children // positions)), min(positions, children))
+    rows = _even(batch, room // children)
+    children = max(CHILDREN, room // rows) if rows == batch else children
+    children = min(children, room // rows) or 1
+    return Sizes(rows, _even(types, children // positions), _even(positions, children))
 
 
 class Tile(NamedTuple):
@@ -55,10 +56,6 @@ class Tile(NamedTuple):
         """`poses_j W_ij`, the poses as children see them: `[J, B, D] -> [J, B, E, T, 1]`."""
         parents, batch, _ = poses.shape
         return torch.bmm(poses, self.weight).view(parents, batch, self.u.shape[1], -1, 1)
-
-    def meet(self, pulled: Tensor) -> Tensor:
-        """`pulled_ij . u_i`: `[J, B, E, T, 1] -> [J, B, T, P]`."""
-        return (pulled * self.u).sum(2)
 
     def agreement(self, poses: Tensor) -> Tensor:
         """`poses_j . votes_ij`: `[J, B, D] -> [J, B, T, P]`."""
@@ -84,7 +81,11 @@ def over_positions(x: Tensor) -> Tensor:
 
 
 class Tiling:
-    """The tiles of `u [B, I, E]` and `weight [T, J, D, E]`, in `dtype`, for one pass or many."""
+    """The tiles of `u [B, I, E]` and `weight [T, J, D, E]`, in `dtype`.
+
+    passes: how often they are gone over; tiles of small problems are then kept.
+    sides: how many poses an image and parent a tile's products take at once.
+    """
 
     def __init__(
         self, u: Tensor, weight: Tensor, dtype: torch.dtype, passes: int = 1, sides: int = 1
@@ -94,7 +95,9 @@ class Tiling:
         self.weight = weight
         self.dtype = dtype
         numbers = (CPU_BUDGET if u.device.type == "cpu" else GPU_BUDGET) // dtype.itemsize
-        self.sizes = tile_sizes(len(u), types, self.u.shape[2], sides * parents * child_dim, numbers)
+        self.sizes = tile_sizes(
+            len(u), types, self.u.shape[2], sides * parents * child_dim, numbers
+        )
         self.types = list(_slices(types, self.sizes.types))
         keep = passes > 1 and (u.numel() + weight.numel()) * dtype.itemsize <= KEEP
         self._kept = list(self._cut()) if keep else None

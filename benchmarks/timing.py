@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from gpu_ledger import Row, device
+from ledger import Row, device
 
 Call = Callable[[], object]
 FLUSH_BYTES = 1 << 28  # several times a large card's cache
@@ -61,17 +61,30 @@ def captured(call: Call) -> Call:
     return graph.replay
 
 
-def extra_megabytes(call: Call) -> float | None:
-    """The most memory a call takes beside what was there; None without a GPU to ask."""
-    if device().type != "cuda":
-        return None
+def extra_megabytes(call: Call) -> float:
+    """The most memory a call takes beside what was there."""
     call()
+    if device().type != "cuda":
+        return _profiled_peak(call)
     torch.cuda.synchronize()
     before = torch.cuda.memory_allocated()
     torch.cuda.reset_peak_memory_stats()
     call()
     torch.cuda.synchronize()
     return (torch.cuda.max_memory_allocated() - before) / 1e6
+
+
+def _profiled_peak(call: Call) -> float:
+    """From the profiler's record of every block that PyTorch takes and gives back."""
+    with torch.profiler.profile(profile_memory=True) as profile:
+        call()
+    kineto = profile.profiler.kineto_results if profile.profiler else None
+    events = [e for e in kineto.events() if e.name() == "[memory]"] if kineto else []
+    held = peak = 0
+    for event in sorted(events, key=lambda e: e.start_ns()):
+        held += event.nbytes()
+        peak = max(peak, held)
+    return peak / 1e6
 
 
 def ceilings() -> Row:

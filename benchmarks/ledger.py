@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import platform
 import time
 from collections.abc import Callable, Iterable
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+from torchcaps.machine import processor
 
 Row = dict[str, Any]
 
@@ -115,7 +118,7 @@ def machine() -> Row:
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
     return {
         "gpu": gpu,
-        "processor": platform.machine(),
+        "processor": f"{processor()}, {os.cpu_count()} cores",
         "python": platform.python_version(),
         "torch": torch.__version__,
         "triton": triton,

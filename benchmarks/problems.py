@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from gpu_ledger import NotRun
+from ledger import NotRun
 from torchcaps.ops import dynamic_routing, route, squash, votes
 from torchcaps.ops.routing.backend import BACKENDS, Problem
 
