@@ -28,14 +28,14 @@ ANGLES = tuple(7.5 * k for k in range(-6, 7))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="two epochs on the 8x8 digits")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--options", type=json.loads, default={}, help="of the model, as JSON")
     parser.add_argument("--lr", type=float, default=3e-3)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     options = parser.parse_args()
-    rows, recipe = [], Recipe()
+    rows, recipe, parameters = [], Recipe(), 0
     for seed in range(options.seeds):
         recipe = make_recipe(options.quick, options.lr, options.options, seed)
         with tempfile.TemporaryDirectory() as folder:

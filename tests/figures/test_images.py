@@ -1,5 +1,7 @@
 """A sheet of images: every pixel in its place."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -81,5 +83,5 @@ def test_long_names_do_not_run_into_each_other():
     figure.draw_without_rendering()
     boxes = [label.get_window_extent() for label in figure.axes[0].get_xticklabels()]
     assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == names
-    assert all(one.x1 < two.x0 for one, two in zip(boxes, boxes[1:], strict=False))
+    assert all(one.x1 < two.x0 for one, two in pairwise(boxes))
     assert all(box.y0 > 0 for box in boxes), "cut off below"

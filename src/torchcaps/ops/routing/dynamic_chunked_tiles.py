@@ -38,8 +38,8 @@ def tile_sizes(batch: int, types: int, positions: int, parts: int, budget: int) 
     room = max(1, budget // parts)
     children = max(1, min(CHILDREN, room // max(1, min(batch, FEW_ROWS))))
     rows = _even(batch, room // children)
-    children = max(CHILDREN, room // rows) if rows == batch else children
-    children = min(children, room // rows) or 1
+    if rows == batch:
+        children = max(1, room // rows)
     return Sizes(rows, _even(types, children // positions), _even(positions, children))
 
 
@@ -155,6 +155,11 @@ class Gradients:
                 block = self.weight[types].flatten(1)
                 block.copy_(block.view(block.shape[1], -1).clone().t())
         return None if self.u is None else self.u.flatten(1, 2), self.weight
+
+
+def _even(length: int, most: int) -> int:
+    """The step that goes over `length` in as few and as even parts as steps of `most` would."""
+    return -(-length // max(1, -(-length // max(1, most)))) or 1
 
 
 def _slices(length: int, step: int) -> Iterator[slice]:
