@@ -15,7 +15,7 @@ import torch
 
 from ledger import Ledger, NotRun, Row, lines
 from problems import Sizes, Way, draw, eager, errors, gradients, passed, textbook, through
-from timing import extra_megabytes, times
+from timing import Call, extra_megabytes, times
 from torchcaps.ops.routing.backend import Problem
 
 MNIST = Sizes(128, 1152)
@@ -33,7 +33,7 @@ PLAIN_BYTES = 6e9
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Routing on a CPU, every way side by side.")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that it works")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     options = parser.parse_args()
@@ -60,10 +60,12 @@ def measure(ledger: Ledger, sizes: Sizes, detach: bool, rounds: int) -> None:
             ledger.measure({"way": name, **case}, partial(_refuse, needs))
     ways["chunked"] = through("chunked")
     checked = {name: errors(problem, way, towards) for name, way in ways.items()}
-    both = {name: partial(gradients, problem, way, towards) for name, way in ways.items()}
+    both: dict[str, Call] = {
+        name: partial(gradients, problem, way, towards) for name, way in ways.items()
+    }
     if detach and sizes.positions == 1:
         both["floor"] = partial(products, problem)
-    forward = {name: partial(way, problem) for name, way in ways.items()}
+    forward: dict[str, Call] = {name: partial(way, problem) for name, way in ways.items()}
     with_gradients = times(both, rounds)
     with torch.no_grad():
         alone = times(forward, rounds)

@@ -82,7 +82,7 @@ def _profiled_peak(call: Call) -> float:
     events = [e for e in kineto.events() if e.name() == "[memory]"] if kineto else []
     held = peak = 0
     for event in sorted(events, key=lambda e: e.start_ns()):
-        held += event.nbytes()
+        held += event.nbytes()  # pyright: ignore[reportAttributeAccessIssue] (stub lacks it)
         peak = max(peak, held)
     return peak / 1e6
 

@@ -20,6 +20,7 @@ from ledger import Ledger
 from problems import eager, textbook
 from timing import times
 from torchcaps.models import CapsNet, Model
+from torchcaps.nn import DenseCapsules
 from torchcaps.ops.routing.backend import Problem
 from torchcaps.training.precision import FLOAT32, Precision, choose_precision
 
@@ -27,7 +28,7 @@ from torchcaps.training.precision import FLOAT32, Precision, choose_precision
 class Routed(nn.Module):
     """Class capsules routed by a way of the benchmark's."""
 
-    def __init__(self, capsules: nn.Module, way: Callable[[Problem], Tensor]) -> None:
+    def __init__(self, capsules: DenseCapsules, way: Callable[[Problem], Tensor]) -> None:
         super().__init__()
         self.capsules, self.way = capsules, way
 
@@ -37,7 +38,9 @@ class Routed(nn.Module):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description="A training step of capsnet on a CPU, every way side by side."
+    )
     parser.add_argument(
         "--quick", action="store_true", help="a small network, to see that it works"
     )
@@ -47,14 +50,14 @@ def main() -> None:
     name, size, batch = ("capsnet_small", 8, 8) if options.quick else ("capsnet", 28, 64)
     model = torchcaps.create_model(name, in_shape=(1, size, size), num_classes=10)
     images, labels = torch.rand(batch, 1, size, size), torch.randint(0, 10, (batch,))
+    assert isinstance(model, CapsNet)
     precision = choose_precision("auto", model, images, labels)
 
     models = {way: copy.deepcopy(model) for way in ("textbook", "eager", "ours", "auto", "floor")}
     capsules = model.capsules
-    models["textbook"].capsules = Routed(copy.deepcopy(capsules), textbook)
-    models["eager"].capsules = Routed(copy.deepcopy(capsules), eager)
-    assert isinstance(model, CapsNet)
-    models["floor"].capsules = FirstChildren(10, 16)
+    models["textbook"].add_module("capsules", Routed(copy.deepcopy(capsules), textbook))
+    models["eager"].add_module("capsules", Routed(copy.deepcopy(capsules), eager))
+    models["floor"].add_module("capsules", FirstChildren(10, 16))
     steps = {
         way: Step(each, precision if way == "auto" else FLOAT32, images, labels)
         for way, each in models.items()
