@@ -9,11 +9,20 @@ are batched products over the parents. Sums, poses and V are kept as those want 
 The first couplings are uniform: the first iteration is one matrix product.
 """
 
+import math
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from torchcaps.ops.routing.dynamic_chunked_tiles import Gradients, Tiling, over_positions, times
+from torchcaps.ops.routing.dynamic_chunked_tiles import (
+    Gradients,
+    Tile,
+    Tiling,
+    over_positions,
+    times,
+)
 from torchcaps.ops.squash import squash
 
 
@@ -32,19 +41,16 @@ def forward(
     kept = u.new_empty(len(u) * u.shape[1] * parents if keep else 0, dtype=tiles.dtype)
     offset = 0 if bias is None else bias.to(tiles.dtype).unsqueeze(1)
 
+    flat = u.new_zeros((len(u), parents * dim), dtype=tiles.dtype)
     for tile in tiles:
-        s = over_positions(tile.u).flatten(1) @ tile.weight.flatten(0, 1).T  # [B, J*D]
-        sums[0, :, tile.rows] += s.unflatten(1, (parents, dim)).transpose(0, 1)
-    sums[0] = sums[0] / (parents + leaky) + offset
+        flat[tile.rows].addmm_(over_positions(tile.u).flatten(1), tile.weight.flatten(0, 1).T)
+    sums[0] = flat.unflatten(1, (parents, dim)).transpose(0, 1) / (parents + leaky) + offset
     total = torch.zeros_like(sums[0])
     for r in range(1, iterations):
         total += squash(sums[r - 1])
-        free = kept
-        for tile in tiles:
-            c = couple(tile.agreement(total[:, tile.rows]), leaky)
-            sums[r, :, tile.rows] += tile.gather(tile.spread(c))
-            if keep and r == iterations - 1:
-                free[: c.numel()], free = c.flatten(), free[c.numel() :]
+        for tile, slot in _slots(tiles, kept if r == iterations - 1 else kept[:0], parents):
+            c = couple(tile.agreement(total[:, tile.rows]), leaky, slot)
+            sums[r, :, tile.rows].add_(tile.gather(tile.spread(c)))
         sums[r] += offset
     return sums, kept
 
@@ -82,13 +88,9 @@ def _through_uniform(ds: Tensor, leaky: bool, grads: Gradients) -> None:
 def _through_last(ds: Tensor, sums: Tensor, kept: Tensor, leaky: bool, grads: Gradients) -> None:
     """Through the last sum, couplings being constants: kept ones, or computed again."""
     total = squash(sums[:-1]).sum(0)
-    for tile in grads.tiles:
+    for tile, c in _slots(grads.tiles, kept, len(ds)):
         to_s = ds[:, tile.rows]
-        if kept.numel():
-            shape = (len(ds), *tile.u[:, 0].shape)
-            count = len(ds) * tile.u[:, 0].numel()
-            c, kept = kept[:count].view(shape), kept[count:]
-        else:
+        if c is None:
             c = couple(tile.agreement(total[:, tile.rows]), leaky)
         grads.add_weight(tile, to_s, tile.spread(c))
         if grads.u is not None:
@@ -116,7 +118,7 @@ def _through_all(grad: Tensor, sums: Tensor, leaky: bool, grads: Gradients) -> T
             dl = c * (dc - (c * dc).sum(0))
             shares = torch.stack([c, dl], 1)
             spread = tile.spread(shares)
-            later[:, tile.rows] += tile.gather(spread[:, 1])
+            later[:, tile.rows].add_(tile.gather(spread[:, 1]))
             grads.add_weight(tile, sides, spread.flatten(1, 2))
             grads.add_u(tile, times(pulled, shares.unsqueeze(3)).sum((0, 1)))
         grad = later
@@ -125,11 +127,21 @@ def _through_all(grad: Tensor, sums: Tensor, leaky: bool, grads: Gradients) -> T
     return dbias + ds.sum(1)
 
 
-def couple(logits: Tensor, leaky: bool) -> Tensor:
+def _slots(tiles: Tiling, kept: Tensor, parents: int) -> Iterator[tuple[Tile, Tensor | None]]:
+    """Each tile with the place of its couplings in `kept`; None if that holds none."""
+    end = 0
+    for tile in tiles:
+        shape = (parents, *tile.u[:, 0].shape)
+        begin, end = end, end + math.prod(shape)
+        yield tile, kept[begin:end].view(shape) if kept.numel() else None
+
+
+def couple(logits: Tensor, leaky: bool, out: Tensor | None = None) -> Tensor:
     """Couplings `[J, B, T, P]`: softmax over the parents, and a silent one if leaky."""
-    if leaky:
-        return F.pad(logits, (0, 0, 0, 0, 0, 0, 1, 0)).softmax(0)[1:]
-    return logits.softmax(0)
+    if not leaky:
+        return torch.softmax(logits, 0, out=out)
+    c = F.pad(logits, (0, 0, 0, 0, 0, 0, 1, 0)).softmax(0)[1:]
+    return c if out is None else out.copy_(c)
 
 
 def squash_gradient(s: Tensor, grad: Tensor) -> Tensor:
