@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+# triton, to check the types of the kernels and, where it is there, to run them interpreted.
+KERNELS := .venv/.kernels
 # One thread a test worker: two workers with two threads each would fight over two cores.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto
 
@@ -13,7 +15,7 @@ demo: $(READY)  ## the rotation study on the embedded digits
 test: $(READY)  ## all tests and the examples in docstrings
 	$(PYTEST)
 
-lint: $(READY)  ## style, types, floors
+lint: $(KERNELS)  ## style, types, floors
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
@@ -32,4 +34,8 @@ clean:
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
+	touch $@
+
+$(KERNELS): $(READY)
+	$(BIN)/python -m pip install --quiet -c constraints.txt triton
 	touch $@

@@ -43,11 +43,11 @@ def test_lengths_stay_below_one_and_children_divide_themselves_among_the_parents
     routing = dynamic_routing(
         10**magnitude * random_votes(*shape, seed=seed), iterations, leaky=leaky
     )
-    assert lengths(routing.poses).max() <= 1
+    assert lengths(routing.poses).max() < 1 + 1e-12
     shares = routing.couplings.sum(2)
     assert routing.couplings.min() >= 0
     if leaky:
-        assert shares.max() <= 1
+        assert shares.max() < 1 + 1e-12
         if magnitude < 0:  # the silent parent's share is no rounding error
             assert shares.max() < 1 - 1e-6
     else:

@@ -74,9 +74,13 @@ def test_every_path_of_a_cpu_gives_the_same(sizes, dtype):
 @pytest.mark.parametrize("name", ["auto", "chunked", "reference"])
 def test_autocast_leaves_routing_in_float32(name):
     p = problem(LARGE)
-    plain = route(p.u, p.weight, backend=name)
+    u = p.u.requires_grad_()
+    plain = route(u, p.weight, backend=name)
     with torch.autocast("cpu", torch.bfloat16):
-        assert torch.equal(route(p.u, p.weight, backend=name), plain)
+        autocast = route(u, p.weight, backend=name)
+    assert torch.equal(autocast, plain)
+    grads = (torch.autograd.grad(poses.sum(), u)[0] for poses in (autocast, plain))
+    assert torch.equal(*grads)
 
 
 def test_a_faster_path_that_refuses_is_mentioned_once(monkeypatch):
