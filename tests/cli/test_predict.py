@@ -56,6 +56,21 @@ def test_a_cnn_gives_probabilities(cli, model, picture):
     assert shown == {n: f"{p:.3f}" for n, p in zip(names[:3], wanted.tolist()[:3], strict=True)}
 
 
+def test_a_network_that_turns_with_its_input_says_by_how_much(cli, model, picture):
+    folder = model(name="equivariant_capsnet")
+    paths = [picture(f"{name}.png") for name in "abcdef"]
+    said = cli("predict", folder, *paths)
+    lines = [line.strip("│").split("│") for line in said.out.splitlines() if ".png" in line]
+    shown = [cells[3].strip() for cells in lines]
+    built = tc.load_model(folder)
+    with torch.no_grad():
+        images = torch.stack([read_image(path, built.in_shape) for path in paths])
+        angles = built.angle(built(images)).tolist()
+    assert shown == [f"{angle:+.0f}°" for angle in angles]
+    assert len(set(shown)) > 1
+    assert "turned" in said.out
+
+
 def test_a_picture_of_any_size_and_colour_is_read(cli, model, picture):
     folder = model(in_shape=(3, 9, 11))
     path = picture("large.png", size=(40, 23))

@@ -13,7 +13,8 @@ from torchcaps.nn import (
     WindowLoss,
 )
 from torchcaps.nn.equivariant_sizes import centred_output
-from torchcaps.ops import lengths, rotate_pose, route, votes
+from torchcaps.ops import lengths, rotate_pose, votes
+from torchcaps.ops.routing import dynamic_routing
 
 
 def rand(*shape):
@@ -97,16 +98,20 @@ def test_poses_shift_by_quarters_through_routing(size, iterations):
     assert (again - poses).abs().max() > 0.01
 
 
-def test_routing_is_that_of_every_other_layer_and_explains_itself():
-    layer = EquivariantCapsules(3, (2, 3), 4, 2, 5)
-    u = torch.randn(2, 18, 5)
-    weight = layer.filters()
-    assert weight.shape == (18, 4, 10, 5)
-    assert torch.equal(layer(u), route(u, weight))
+@pytest.mark.parametrize("turn_frequency", [None, 1])
+def test_routing_is_that_of_every_other_layer_and_explains_itself(turn_frequency):
+    """Among waves or among orientations: the same poses, couplings and lengths."""
+    options = {"turn_frequency": turn_frequency, "frequency": 1}
+    layer = EquivariantCapsules(3, (2, 3), 4, 2, 8, **options).double()
+    u = rand(2, 18, 8)
+    weight = layer.filters().unflatten(2, (-1, 2))
+    whole = torch.einsum("ijsdq,sa,qb->ijadb", weight, layer.told, layer.heard)
+    reference = dynamic_routing(votes(u, whole.flatten(2, 3)), 3)
     told = layer.explain(u)
-    torch.testing.assert_close(told.poses, layer(u))
-    assert told.couplings.shape == (2, 18, 4)
-    torch.testing.assert_close(votes(u, weight).shape, torch.Size((2, 18, 4, 10)))
+    torch.testing.assert_close(layer(u), reference.poses)
+    torch.testing.assert_close(told.poses, reference.poses)
+    torch.testing.assert_close(told.couplings, reference.couplings)
+    assert len(layer.told) == (8 if turn_frequency is None else 5)
 
 
 def _children(maps):

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from torchcaps.ops import orientation_basis, steerable_basis
-from torchcaps.ops.steerable import expand_group, expand_lifting
+from torchcaps.ops.steerable import expand, group_table, lifting_table, told_frequency
 
 
 @pytest.mark.parametrize("size", [(9, 9), (8, 8), (5, 5), (2, 2), (7, 4), (4, 7)])
@@ -67,11 +67,30 @@ def test_functions_of_the_orientation_are_orthonormal_and_shifted(n, frequency, 
         assert torch.equal(basis[a], basis[0].roll(a, 1))
 
 
+def full_filters(weight, table, n, heard, told):
+    """From coefficients of waves to filters [O, n, C, n, h, w] between orientations."""
+    told, heard = orientation_basis(n, told)[0], orientation_basis(n, heard)[0]
+    return torch.einsum("oscqyx,sa,qb->oacbyx", expand(weight, table), told, heard)
+
+
+@pytest.mark.parametrize(("n", "turn_frequency"), [(8, 3), (8, None), (12, 2), (5, 1), (4, 9)])
+def test_filters_of_a_group_convolution_are_those_of_the_formula(n, turn_frequency):
+    """W[o, a, c, b](p) = sum over r, k of w A_r(b - a) psi_k(turned by a), entry by entry."""
+    torch.manual_seed(0)
+    basis, relative = steerable_basis((3, 4), n, 2), orientation_basis(n, turn_frequency)
+    weight = torch.randn(2, 3, relative.shape[1], basis.shape[1], dtype=torch.float64)
+    expected = torch.einsum("ocrk,arb,akyx->oacbyx", weight, relative, basis)
+    table = group_table((3, 4), n, 2, turn_frequency)
+    told = told_frequency(n, 2, turn_frequency)
+    filters = full_filters(weight, table, n, turn_frequency, told)
+    torch.testing.assert_close(filters, expected, rtol=0, atol=1e-12)
+
+
 def test_filters_of_a_group_convolution_turn_and_shift_together():
     torch.manual_seed(0)
-    basis, orientations = steerable_basis((5, 5), 8), orientation_basis(8, 3)
-    weight = torch.randn(2, 3, *(orientations.shape[1], basis.shape[1]), dtype=torch.float64)
-    filters = expand_group(weight, orientations, basis)
+    table = group_table((5, 5), 8, 2, 2)
+    weight = torch.randn(2, 3, len(table), dtype=torch.float64)
+    filters = full_filters(weight, table, 8, 2, 4)
     assert filters.shape == (2, 8, 3, 8, 5, 5)
     turned = torch.rot90(filters, 1, (4, 5)).roll((2, 2), (1, 3))
     torch.testing.assert_close(turned, filters, rtol=0, atol=1e-13)
@@ -79,21 +98,25 @@ def test_filters_of_a_group_convolution_turn_and_shift_together():
     assert (alone - filters).abs().max() > 0.1
 
 
-@pytest.mark.parametrize("expand", ["lifting", "group"])
-def test_gradients_flow_through_the_expansion(expand):
-    torch.manual_seed(0)
-    basis, orientations = steerable_basis((3, 3), 4), orientation_basis(4)
-    if expand == "lifting":
-        weight = torch.randn(2, 1, basis.shape[1], dtype=torch.float64, requires_grad=True)
-        assert torch.autograd.gradcheck(lambda w: expand_lifting(w, basis), weight)
-    else:
-        shape = (1, 2, orientations.shape[1], basis.shape[1])
-        weight = torch.randn(shape, dtype=torch.float64, requires_grad=True)
-        assert torch.autograd.gradcheck(lambda w: expand_group(w, orientations, basis), weight)
+@pytest.mark.parametrize("n", [4, 5, 16])
+def test_lifting_filters_are_the_basis_at_every_orientation(n):
+    basis, table = steerable_basis((5, 5), n, 2), lifting_table((5, 5), n, 2)
+    weight = torch.randn(2, 3, basis.shape[1], dtype=torch.float64)
+    assert table.shape[1] == min(n, 5)
+    waves = orientation_basis(n, 2)[0]
+    filters = torch.einsum("oscyx,sa->oacyx", expand(weight, table).squeeze(3), waves)
+    expected = torch.einsum("ock,akyx->oacyx", weight, basis)
+    torch.testing.assert_close(filters, expected, rtol=0, atol=1e-12)
+
+
+def test_gradients_flow_through_the_expansion():
+    table = group_table((3, 3), 4, 2, None)
+    weight = torch.randn(1, 2, len(table), dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda w: expand(w, table), weight)
 
 
 def test_filters_have_the_weights_dtype_inside_autocast_too():
-    basis = steerable_basis((3, 3), 4)
+    table = lifting_table((3, 3), 4)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        filters = expand_lifting(torch.randn(2, 1, basis.shape[1]), basis)
+        filters = expand(torch.randn(2, 1, len(table)), table)
     assert filters.dtype == torch.float32

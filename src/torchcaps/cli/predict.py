@@ -15,7 +15,7 @@ from torch import Tensor
 from torchcaps.cli.parser import make_parser, parse
 from torchcaps.data.images import read_image
 from torchcaps.files import write_whole
-from torchcaps.models import Model, Output, load_model
+from torchcaps.models import EquivariantCapsNet, Model, Output, load_model
 
 
 def run(words: list[str]) -> None:
@@ -48,7 +48,8 @@ def run(words: list[str]) -> None:
 
 
 def _table(model: Model, paths: list[str], out: Output) -> Table:
-    """The class, and the three highest scores: lengths of capsules, or a CNN's probabilities."""
+    """The class, and the three highest scores: lengths of capsules, or a CNN's probabilities;
+    of a network that knows it also by how much the image is turned."""
     capsules = out.poses is not None
     scores = out.scores if capsules else out.scores.softmax(-1)
     table = Table(
@@ -56,13 +57,18 @@ def _table(model: Model, paths: list[str], out: Output) -> Table:
         Column("class", overflow="fold"),
         "capsule lengths" if capsules else "probabilities",
     )
-    for path, row in zip(paths, scores, strict=True):
+    angles: list[float | None] = [None] * len(paths)
+    if isinstance(model, EquivariantCapsNet):
+        table.add_column("turned", justify="right")
+        angles = model.angle(out).tolist()
+    for path, row, angle in zip(paths, scores, angles, strict=True):
         best = row.topk(min(3, len(row)))
         said = [
             f"{model.classes[k]} {v:.3f}" for v, k in zip(*map(Tensor.tolist, best), strict=True)
         ]
-        cells = (path, model.classes[int(row.argmax())], "   ".join(said))
-        table.add_row(*map(escape, cells))
+        cells = [path, model.classes[int(row.argmax())], "   ".join(said)]
+        turned = [] if angle is None else [f"{angle:+.0f}°"]
+        table.add_row(*map(escape, cells + turned))
     return table
 
 

@@ -4,10 +4,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from torchcaps.nn.equivariant_filters import ExpandedFilters
+from torchcaps.nn.equivariant_filters import ExpandedFilters, response
 from torchcaps.ops import route
 from torchcaps.ops.routing import Routing, dynamic_routing, votes
-from torchcaps.ops.steerable import expand_group, orientation_basis, steerable_basis
+from torchcaps.ops.steerable import group_table, orientation_basis, told_frequency
 
 
 class EquivariantCapsules(ExpandedFilters):
@@ -29,8 +29,9 @@ class EquivariantCapsules(ExpandedFilters):
         n, frequency, turn_frequency: see `GroupConv2d`.
         iterations, leaky, detach, backend: see `torchcaps.ops.route`.
 
-    Shapes: `[B, I, n] -> [B, J, n d]`, orientation by orientation; `weight` is
-    `[J d, types, R, K]`.
+    Shapes: `[B, I, n] -> [B, J, n d]`, orientation by orientation; `weight` is `[J d, types, F]`,
+    one number for each entry of `ops.steerable.group_table`. Votes are cast and compared among the
+    waves over the orientation that filters hear and tell: the same agreements, fewer products.
 
     Source: Lenssen, Fey & Libuschewski 2018 have the idea; there, poses are group elements.
     """
@@ -50,46 +51,54 @@ class EquivariantCapsules(ExpandedFilters):
         detach: bool = True,
         backend: str = "auto",
     ) -> None:
-        super().__init__()
+        table = group_table(size, n, frequency, turn_frequency, margin=0)
+        super().__init__(table)
         self.types, self.size, self.out_capsules, self.dim, self.n = (
             types, size, out_capsules, dim, n
         )  # fmt: skip
         self.iterations, self.leaky, self.detach = iterations, leaky, detach
         self.backend = backend
-        self.basis = steerable_basis(size, n, frequency, margin=0)
-        self.orientations = orientation_basis(n, turn_frequency)
-        shape = out_capsules * dim, types, self.orientations.shape[1], self.basis.shape[1]
-        gain = self.orientations[0].square().sum() * self.basis[0].square().sum()
+        self.heard = orientation_basis(n, turn_frequency)[0]
+        self.told = orientation_basis(n, told_frequency(n, frequency, turn_frequency))[0]
         # Parents start with |s| near 1/3, as those of children with length 1 that share it evenly.
-        std = out_capsules / 3 / (types * dim * gain) ** 0.5
-        self.weight = nn.Parameter(torch.randn(shape) * float(std))
+        std = out_capsules / 3 / (types * dim) ** 0.5 / response(table)
+        self.weight = nn.Parameter(torch.randn(out_capsules * dim, types, len(table)) * std)
 
-    def expand(self, weight: Tensor) -> Float[Tensor, "I J D E"]:
-        filters = expand_group(weight, self.orientations, self.basis)  # [J*d, n, types, n, h, w]
-        filters = filters.unflatten(0, (self.out_capsules, self.dim))
+    def arrange(self, filters: Float[Tensor, "Jd S T Q h w"]) -> Float[Tensor, "I J Sd Q"]:
+        filters = filters.unflatten(0, (self.out_capsules, self.dim))  # [J, d, S, T, Q, h, w]
         return filters.permute(3, 5, 6, 0, 2, 1, 4).flatten(4, 5).flatten(0, 2)
 
     def forward(self, u: Float[Tensor, "B I n"]) -> Float[Tensor, "B J D"]:
-        self._check(u)
-        return route(
-            u,
+        poses = route(
+            self._hear(u),
             self.filters(),
             self.iterations,
             leaky=self.leaky,
             detach=self.detach,
             backend=self.backend,
         )
+        return self._tell(poses)
 
     def explain(self, u: Float[Tensor, "B I n"]) -> Routing:
         """The same routing on the plain path, with the couplings of every iteration."""
-        self._check(u)
-        return dynamic_routing(
-            votes(u, self.filters()),
+        told = dynamic_routing(
+            votes(self._hear(u), self.filters()),
             self.iterations,
             leaky=self.leaky,
             detach=self.detach,
             history=True,
         )
+        return told._replace(poses=self._tell(told.poses))
+
+    def _hear(self, u: Tensor) -> Float[Tensor, "B I Q"]:
+        """What the filters can hear of the children, wave by wave over the orientation."""
+        self._check(u)
+        return u @ self.heard.T.to(u)
+
+    def _tell(self, v: Float[Tensor, "B J Sd"]) -> Float[Tensor, "B J D"]:
+        """Poses at the n orientations. The waves are orthonormal: no length, no product moves."""
+        waves = v.unflatten(-1, (len(self.told), self.dim))
+        return (self.told.T.to(v) @ waves).flatten(-2)
 
     def _check(self, u: Tensor) -> None:
         children = self.types * self.size[0] * self.size[1]

@@ -1,29 +1,38 @@
-"""Filters made of free weights and a fixed basis: made anew for every gradient, else kept."""
-
-from abc import abstractmethod
+"""Filters made of free weights and a fixed table: made anew for every gradient, else kept."""
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
+
+from torchcaps.ops.steerable import expand
 
 
 class ExpandedFilters(nn.Module):
-    """Base of layers whose filters are `expand(weight)`.
+    """Base of layers whose filters are `weight` times a `table` that turns with the input.
 
     While a gradient may flow to the weights, the filters are made in every call. Otherwise they
     are kept, beside a copy of the weights that they were made from, and made again as soon as the
     weights differ: whatever moved them (an optimizer, a checkpoint, another device), kept filters
     are never stale. They are no part of the state dict.
+
+    Args:
+        table: float64, of `torchcaps.ops.steerable`. A float64 layer is exact because it stays so.
     """
 
     weight: nn.Parameter
 
-    def __init__(self) -> None:
+    def __init__(self, table: Float[Tensor, "F S Q height width"]) -> None:
         super().__init__()
+        self.table = table
         self._kept: tuple[Tensor, Tensor] | None = None
 
-    @abstractmethod
     def expand(self, weight: Tensor) -> Tensor:
-        """The filters that `weight` stands for."""
+        """The filters that `weight` stands for, as a convolution wants them."""
+        return self.arrange(expand(weight, self.table))
+
+    def arrange(self, filters: Float[Tensor, "O S C Q height width"]) -> Tensor:
+        """Axes as the layer's product wants them; here, those of a convolution."""
+        return filters.flatten(2, 3).flatten(0, 1)
 
     def filters(self) -> Tensor:
         """The filters of the present weights."""
@@ -41,3 +50,16 @@ class ExpandedFilters(nn.Module):
 
 def _same(kept: Tensor, weight: Tensor) -> bool:
     return kept.dtype == weight.dtype and kept.device == weight.device and torch.equal(kept, weight)
+
+
+def along_orientations(
+    waves: Float[Tensor, "m n"], maps: Float[Tensor, "B C n H W"]
+) -> Float[Tensor, "B C m H W"]:
+    """`waves` times the axis of the orientations."""
+    return (waves.to(maps) @ maps.flatten(3)).unflatten(3, maps.shape[3:])
+
+
+def response(table: Float[Tensor, "F S Q height width"]) -> float:
+    """Norm of one orientation's filter for weights of norm 1: what an initialisation divides by."""
+    orientations = table.shape[1]
+    return float((table.square().sum() / orientations).sqrt())

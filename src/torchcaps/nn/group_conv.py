@@ -5,9 +5,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from torchcaps.nn.equivariant_filters import ExpandedFilters
+from torchcaps.nn.equivariant_filters import ExpandedFilters, along_orientations, response
 from torchcaps.nn.equivariant_sizes import centred_output
-from torchcaps.ops.steerable import expand_group, orientation_basis, steerable_basis
+from torchcaps.ops.steerable import group_table, orientation_basis, told_frequency
 
 
 class GroupConv2d(ExpandedFilters):
@@ -15,7 +15,9 @@ class GroupConv2d(ExpandedFilters):
 
     $$ H_{o a}(p) = \sum_{c, b, q} \Psi_{o c}(R_a^{-1} q,\; b - a)\, F_{c b}(p + q) + \beta_o $$
 
-    Turning the image by 360/n degrees turns both maps and shifts both orientations by one.
+    Turning the image by 360/n degrees turns both maps and shifts both orientations by one. It is
+    computed among the few waves over the orientation that the filters hear and tell, not among
+    the n orientations: the same numbers for a part of the products.
 
     Args:
         in_channels, out_channels, kernel_size, stride, padding: as in `nn.Conv2d`. Stride and
@@ -26,7 +28,8 @@ class GroupConv2d(ExpandedFilters):
             all that n orientations can hold.
         bias: learn one number per channel, the same for all orientations.
 
-    Shapes: `[B, C, n, H, W] -> [B, O, n, h, w]`; `weight` is `[O, C, R, K]`.
+    Shapes: `[B, C, n, H, W] -> [B, O, n, h, w]`; `weight` is `[O, C, F]`, one
+    number for each entry of `ops.steerable.group_table`.
 
     Source: Cohen & Welling 2016, with the filters of Weiler, Hamprecht & Storath 2018.
     """
@@ -44,18 +47,14 @@ class GroupConv2d(ExpandedFilters):
         padding: int = 0,
         bias: bool = True,
     ) -> None:
-        super().__init__()
+        table = group_table((kernel_size, kernel_size), n, frequency, turn_frequency)
+        super().__init__(table)
         self.kernel_size, self.stride, self.padding, self.n = kernel_size, stride, padding, n
-        self.basis = steerable_basis((kernel_size, kernel_size), n, frequency)
-        self.orientations = orientation_basis(n, turn_frequency)
-        functions = self.orientations.shape[1], self.basis.shape[1]
-        gain = self.orientations[0].square().sum() * self.basis[0].square().sum()
-        std = (2 / (in_channels * gain)) ** 0.5
-        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, *functions) * float(std))
+        self.heard = orientation_basis(n, turn_frequency)[0]
+        self.told = orientation_basis(n, told_frequency(n, frequency, turn_frequency))[0]
+        std = (2 / in_channels) ** 0.5 / response(table)
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, len(table)) * std)
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
-
-    def expand(self, weight: Tensor) -> Float[Tensor, "On Cn k k"]:
-        return expand_group(weight, self.orientations, self.basis).flatten(2, 3).flatten(0, 1)
 
     def grid(self, height: int, width: int) -> tuple[int, int]:
         """Size of the maps that go out; a `ValueError` where the centre would move."""
@@ -70,9 +69,10 @@ class GroupConv2d(ExpandedFilters):
                 f"{tuple(x.shape)}; lift images first with LiftingConv2d of as many orientations"
             )
         self.grid(x.shape[3], x.shape[4])
-        bias = None if self.bias is None else self.bias.repeat_interleave(self.n)
-        maps = F.conv2d(x.flatten(1, 2), self.filters(), bias, self.stride, self.padding)
-        return maps.unflatten(1, (-1, self.n))
+        heard = along_orientations(self.heard, x).flatten(1, 2)
+        told = F.conv2d(heard, self.filters(), None, self.stride, self.padding)
+        maps = along_orientations(self.told.T, told.unflatten(1, (-1, len(self.told))))
+        return maps if self.bias is None else maps + self.bias[:, None, None, None]
 
     def extra_repr(self) -> str:
         out_channels, in_channels = self.weight.shape[:2]

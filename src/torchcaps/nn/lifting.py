@@ -5,9 +5,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from torchcaps.nn.equivariant_filters import ExpandedFilters
+from torchcaps.nn.equivariant_filters import ExpandedFilters, along_orientations, response
 from torchcaps.nn.equivariant_sizes import centred_output
-from torchcaps.ops.steerable import expand_lifting, steerable_basis
+from torchcaps.ops.steerable import lifting_table, orientation_basis
 
 
 class LiftingConv2d(ExpandedFilters):
@@ -41,17 +41,13 @@ class LiftingConv2d(ExpandedFilters):
         padding: int = 0,
         bias: bool = True,
     ) -> None:
-        super().__init__()
+        table = lifting_table((kernel_size, kernel_size), n, frequency)
+        super().__init__(table)
         self.kernel_size, self.stride, self.padding, self.n = kernel_size, stride, padding, n
-        self.basis = steerable_basis((kernel_size, kernel_size), n, frequency)
-        std = (2 / (in_channels * self.basis[0].square().sum())) ** 0.5
-        self.weight = nn.Parameter(
-            torch.randn(out_channels, in_channels, self.basis.shape[1]) * float(std)
-        )
+        self.told = orientation_basis(n, frequency)[0]
+        std = (2 / in_channels) ** 0.5 / response(table)
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, len(table)) * std)
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
-
-    def expand(self, weight: Tensor) -> Float[Tensor, "On C k k"]:
-        return expand_lifting(weight, self.basis).flatten(0, 1)
 
     def grid(self, height: int, width: int) -> tuple[int, int]:
         """Size of the maps for such an image; a `ValueError` where the centre would move."""
@@ -66,9 +62,9 @@ class LiftingConv2d(ExpandedFilters):
                 f"{tuple(x.shape)}; add the batch axis, or build the layer with their channels"
             )
         self.grid(x.shape[2], x.shape[3])
-        bias = None if self.bias is None else self.bias.repeat_interleave(self.n)
-        maps = F.conv2d(x, self.filters(), bias, self.stride, self.padding)
-        return maps.unflatten(1, (-1, self.n))
+        told = F.conv2d(x, self.filters(), None, self.stride, self.padding)
+        maps = along_orientations(self.told.T, told.unflatten(1, (-1, len(self.told))))
+        return maps if self.bias is None else maps + self.bias[:, None, None, None]
 
     def extra_repr(self) -> str:
         out_channels, in_channels, _ = self.weight.shape

@@ -1,6 +1,7 @@
 """Filters that can be turned by any angle: circular harmonics on Gaussian rings.
 
-Letters: n orientations, K basis functions, R functions of the orientation, C and O channels.
+Letters: n orientations, K basis functions, R functions of the orientation, C and O channels; a
+function of the orientation is also given by Q (heard) or S (told) coefficients of its waves.
 """
 
 from math import pi, sqrt
@@ -64,29 +65,47 @@ def orientation_basis(n: int, frequency: int | None = None) -> Float[Tensor, "n 
     return torch.stack([base.roll(a, 1) for a in range(n)])
 
 
-def expand_lifting(
-    weight: Float[Tensor, "O C K"], basis: Float[Tensor, "n K height width"]
-) -> Float[Tensor, "O n C height width"]:
-    """Every filter at every orientation: images in, functions of the orientation out."""
-    with without_autocast(weight.device):
-        return torch.einsum("ock,nkyx->oncyx", weight, basis.to(weight))
+def lifting_table(
+    size: tuple[int, int], n: int, frequency: int = 2
+) -> Float[Tensor, "K S 1 height width"]:
+    r"""What one weight of a lifting convolution adds to its filters, as coefficients of waves.
 
-
-def expand_group(
-    weight: Float[Tensor, "O C R K"],
-    orientations: Float[Tensor, "n R n"],
-    basis: Float[Tensor, "n K height width"],
-) -> Float[Tensor, "O n C n height width"]:
-    r"""Filters of a group convolution: turned in the plane and shifted over the orientations.
-
-    $$ W_{o a, c b}(p) = \Psi_{o c}(R_a^{-1} p,\; b - a), \qquad
-       \Psi = \sum_{r, k} w_{o c r k} A_r \psi_k $$
-
-    so that $W_{(a+1)(b+1)}(g p) = W_{ab}(p)$ where g turns by 360/n degrees.
+    The response to a filter turned by each of n orientations is a function of the orientation
+    with frequencies up to `frequency` alone: S = 2 frequency + 1 numbers stand for n of them, and
+    a convolution need compute no more. $T = A \psi$, A being `orientation_basis(n, frequency)[0]`.
     """
+    waves = orientation_basis(n, frequency)[0]
+    return torch.einsum("sa,akyx->ksyx", waves, steerable_basis(size, n, frequency)).unsqueeze(2)
+
+
+def group_table(
+    size: tuple[int, int], n: int, frequency: int, turn_frequency: int | None, *, margin: int = 1
+) -> Float[Tensor, "F S Q height width"]:
+    r"""The same for a group convolution, whose filters turn in the plane and shift together:
+
+    $$ W_{o a, c b}(p) = \sum_{r, k} w_{o c r k}\, A_r(b - a)\, \psi_k(R_a^{-1} p) $$
+
+    so that $W_{(a+1)(b+1)}(g p) = W_{ab}(p)$ where g turns by 360/n degrees. Over b they hold the
+    Q waves up to `turn_frequency`, over a the S waves up to `told_frequency`; F = R K.
+    """
+    relative = orientation_basis(n, turn_frequency)
+    basis = steerable_basis(size, n, frequency, margin=margin)
+    told = orientation_basis(n, told_frequency(n, frequency, turn_frequency))[0]
+    table = torch.einsum("arb,qb,akyx,sa->rksqyx", relative, relative[0], basis, told)
+    return table.flatten(0, 1)
+
+
+def told_frequency(n: int, frequency: int, turn_frequency: int | None) -> int:
+    """Highest frequency over the orientation that a group convolution gives out."""
+    return n // 2 if turn_frequency is None else min(turn_frequency + frequency, n // 2)
+
+
+def expand(
+    weight: Float[Tensor, "O C *F"], table: Float[Tensor, "F S Q height width"]
+) -> Float[Tensor, "O S C Q height width"]:
+    """Filters that free weights stand for, in the weights' dtype inside autocast too."""
     with without_autocast(weight.device):
-        relative = torch.einsum("ocrk,arb->ocabk", weight, orientations.to(weight))
-        return torch.einsum("ocabk,akyx->oacbyx", relative, basis.to(weight))
+        return torch.einsum("ocf,fsqyx->oscqyx", weight.flatten(2), table.to(weight))
 
 
 def _orientations(n: int) -> Tensor:
