@@ -228,25 +228,23 @@ class Answer:
         self.poses, self.reconstruction = poses, reconstruction
 
 
-def one_hot_pose(label, orientation, classes=3, n=8):
-    poses = torch.zeros(1, classes, n, 2)
-    poses[0, label, orientation, 0] = 0.9
-    return poses.flatten(2)
-
-
-def test_the_loss_wants_the_label_upright():
+def test_the_loss_wants_a_bump_of_the_label_upright():
     loss = WindowLoss(8, 60)
     images, labels = torch.zeros(1, 1, 4, 4), torch.tensor([1])
+    wanted = 1 + loss.upright.log().clamp_min(-10) / 10  # lengths whose softmax is the bump
 
-    def of(label, orientation):
-        return loss(Answer(one_hot_pose(label, orientation)), images, labels).item()
+    def of(label, steps):
+        poses = torch.zeros(1, 3, 8, 2)
+        poses[0, label, :, 0] = wanted.roll(steps)
+        return loss(Answer(poses.flatten(2)), images, labels).item()
 
-    assert of(1, 0) < 0.05
-    assert of(1, 1) > 1
-    assert of(1, 4) > 5
+    entropy = -(loss.upright * loss.upright.log()).sum().item()
+    assert of(1, 0) == pytest.approx(entropy, abs=0.01)
+    assert of(1, 1) > of(1, 0) + 0.3
+    assert of(1, 4) > of(1, 2) > of(1, 1)
     assert of(0, 0) > 5
     assert of(0, 2) > 5  # a turn by 45 degrees would bring it into the window
-    assert of(0, 4) < of(0, 2) - 4  # upside down it is no rival
+    assert of(0, 4) < of(0, 2)  # upside down it is no rival
 
 
 def test_the_loss_has_a_gradient_at_nothing_and_adds_the_drawing():

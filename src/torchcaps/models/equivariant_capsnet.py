@@ -21,8 +21,11 @@ from torchcaps.ops.groups import rotate_pose
 from torchcaps.ops.groups_window import orientation_window, peak_angle
 
 Decoder = Literal["mlp", "conv", "none"]
-# Kernels of the three convolutions that fit images of at least this many pixels.
-KERNELS = ((20, (7, 5, 3)), (12, (5, 3, 3)), (7, (3, 3, 3)), (5, (3, 3, 1)), (0, (3, 1, 1)))
+# Kernels of the three convolutions and the padding of the first, by the least number of pixels
+# that they are for. Small kernels cut the tails of filters off, and what is cut does not turn.
+GEOMETRIES = (
+    (20, (7, 7, 1), 2), (12, (5, 5, 1), 2), (7, (5, 3, 1), 2), (5, (3, 3, 1), 1), (0, (3, 1, 1), 1)
+)  # fmt: skip
 # Lifted maps larger than this are halved until they are not.
 LARGEST_MAP = 16
 
@@ -45,7 +48,8 @@ class EquivariantCapsNet(Model):
         types: kinds of primary capsules.
         pose_dim: d; D = n d.
         kernels: sizes of the lifting, group and primary convolutions; None takes some that fit.
-        paddings: of the three; zeros around the maps keep what a turn carries over their edge.
+        padding: zeros around the image, which keep what a turn carries over the edge of the maps;
+            None takes one that fits the kernels chosen so.
         stride: of the primary convolution, refused where the centre would move.
         frequency, turn_frequency: of filters and votes, in the plane and over the orientations
             (see `GroupConv2d`). Low ones turn truly between the n orientations too.
@@ -68,7 +72,7 @@ class EquivariantCapsNet(Model):
         types: int = 16,
         pose_dim: int = 4,
         kernels: Sequence[int] | None = None,
-        paddings: Sequence[int] = (0, 0, 0),
+        padding: int | None = None,
         stride: int = 1,
         frequency: int = 2,
         turn_frequency: int | None = 4,
@@ -79,7 +83,7 @@ class EquivariantCapsNet(Model):
         decoder_width: int = 16,
     ) -> None:
         super().__init__(in_shape, num_classes)
-        _check_options(n, channels, kernels, paddings, window, decoder)
+        _check_options(n, channels, kernels, padding, window, decoder)
         check_sizes(
             "EquivariantCapsNet",
             types=types,
@@ -91,17 +95,19 @@ class EquivariantCapsNet(Model):
         self.n, self.window = n, float(window)
         image_channels, height, width = self.in_shape
         lifted, combined = channels
-        first, second, third = kernels or _kernels_for(min(height, width))
+        fitting, border = _geometry_for(min(height, width))
+        first, second, third = kernels or fitting
+        if padding is None:
+            padding = 0 if kernels else border
         turn = {"frequency": frequency, "turn_frequency": turn_frequency}
-        pads = tuple(paddings)
         lifting = LiftingConv2d(
-            image_channels, lifted, first, n, frequency=frequency, padding=pads[0], bias=False
+            image_channels, lifted, first, n, frequency=frequency, padding=padding, bias=False
         )
         size, pools = lifting.grid(height, width), []
         while max(size) > LARGEST_MAP:
             pools.append(SmoothPool2d())
             size = (-(-size[0] // 2), -(-size[1] // 2))
-        group = GroupConv2d(lifted, combined, second, n, padding=pads[1], bias=False, **turn)
+        group = GroupConv2d(lifted, combined, second, n, bias=False, **turn)
         self.features = nn.Sequential(
             lifting,
             nn.GroupNorm(1, lifted),
@@ -111,9 +117,7 @@ class EquivariantCapsNet(Model):
             nn.GroupNorm(1, combined),
             nn.ReLU(),
         )
-        self.primary = GroupConv2d(
-            combined, types, third, n, stride=stride, padding=pads[2], bias=False, **turn
-        )
+        self.primary = GroupConv2d(combined, types, third, n, stride=stride, bias=False, **turn)
         self.normalise = nn.GroupNorm(1, types)
         self.capsules = EquivariantCapsules(
             types,
@@ -144,7 +148,7 @@ class EquivariantCapsNet(Model):
         return unit_squash(maps.permute(0, 1, 3, 4, 2).flatten(1, 3))
 
     def scores(self, poses: Float[Tensor, "B J D"]) -> Float[Tensor, "B J"]:
-        """The greatest length at an orientation within the window, its neighbours counted half."""
+        """The greatest length of a pose's vector at one orientation within the window."""
         weights = orientation_window(self.n, self.window).to(poses)
         energy = (self._energy(poses) * weights).amax(-1)
         return energy.clamp_min(torch.finfo(energy.dtype).tiny).sqrt()
@@ -173,13 +177,12 @@ class EquivariantCapsNet(Model):
         return peak_angle(self._energy(select_capsule(poses, index)), self.window)
 
     def _energy(self, poses: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch n"]:
-        """Squared length of the pose at each orientation, plus half of its two neighbours'."""
-        energy = poses.unflatten(-1, (self.n, -1)).square().sum(-1)
-        return energy + (energy.roll(1, -1) + energy.roll(-1, -1)) / 2
+        """Squared length of the pose's vector at each orientation."""
+        return poses.unflatten(-1, (self.n, -1)).square().sum(-1)
 
 
-def _kernels_for(pixels: int) -> tuple[int, int, int]:
-    return next(kernels for least, kernels in KERNELS if pixels >= least)
+def _geometry_for(pixels: int) -> tuple[tuple[int, int, int], int]:
+    return next((kernels, border) for least, kernels, border in GEOMETRIES if pixels >= least)
 
 
 def _decoder(
@@ -209,7 +212,7 @@ def _check_options(
     n: int,
     channels: Sequence[int],
     kernels: Sequence[int] | None,
-    paddings: Sequence[int],
+    padding: int | None,
     window: float,
     decoder: str,
 ) -> None:
@@ -226,10 +229,9 @@ def _check_options(
             f"{where}, kernels: expected three sizes, of lifting, group and primary convolution; "
             f"got {kernels}; None takes some that fit"
         )
-    if len(paddings) != 3 or min(paddings) < 0:
+    if padding is not None and padding < 0:
         raise ValueError(
-            f"{where}, paddings: expected three numbers of pixels, as many as kernels; "
-            f"got {paddings}; the default is (0, 0, 0)"
+            f"{where}, padding: expected 0 pixels or more; got {padding}; None takes what fits"
         )
     if n < 4:
         raise ValueError(

@@ -8,8 +8,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from torchcaps.ops import check_labels, lengths, reconstruction_loss
-from torchcaps.ops.groups_window import orientation_window
+from torchcaps.ops.groups_window import orientation_degrees, orientation_window
 from torchcaps.ops.precision import at_least_float32
+
+# Standard deviation of the bump that is taught, in steps of 360/n degrees.
+BUMP = 0.9
 
 
 @runtime_checkable
@@ -25,18 +28,20 @@ class TurningOutput(Protocol):
 class WindowLoss(nn.Module):
     r"""Cross entropy over class and orientation together, for images known to be upright:
 
-    $$ L = -\log \sum_a w_a \, \mathrm{softmax}_{j a}\big(\gamma \|v_{j a}\|\big)_{y a} $$
+    $$ L = -\sum_a g_a \log \mathrm{softmax}_{j a}\big(\gamma \|v_{j a}\|\big)_{y a}, \qquad
+       g_a \propto e^{-\theta_a^2 / 2 \sigma^2} $$
 
-    plus the reconstruction error. Of all J n vectors those of the label that are (nearly, w)
+    plus the reconstruction error. Of all J n vectors those of the label that are (nearly, g)
     upright are to be the longest. Because the network turns with its input, "class y, turned by
-    $\theta$" is thereby taught for every other orientation without an image of it. Of the other
-    classes, only orientations that some turned image would bring into the window are counted in
-    the softmax: a 6 may stay an upside-down 9.
+    $\theta$" is thereby taught for every other orientation without an image of it. The bump g is
+    about as wide as orientations are apart: a narrower one would ask for frequencies that n
+    orientations do not hold, and that no turn between them keeps. Of the other classes, only
+    orientations that some turned image would bring into the window are counted in the softmax: a
+    6 may stay an upside-down 9.
 
     Args:
         n: orientations of the poses.
         window: of the scores, in degrees; other classes are held down within twice of it.
-        upright: half-width in degrees of w, an `ops.groups_window.orientation_window`.
         gain: $\gamma$.
         reconstruction: weight of the squared error, summed over pixels.
 
@@ -48,13 +53,13 @@ class WindowLoss(nn.Module):
         n: int,
         window: float = 60.0,
         *,
-        upright: float = 30.0,
         gain: float = 10.0,
         reconstruction: float = 0.0005,
     ) -> None:
         super().__init__()
         self.n, self.gain, self.reconstruction = n, gain, reconstruction
-        self.log_upright = orientation_window(n, upright).log()
+        bump = torch.exp(-0.5 * (orientation_degrees(n) / (BUMP * 360 / n)) ** 2)
+        self.upright = bump / bump.sum()
         self.counted = orientation_window(n, min(2 * window, 180.0)) > 0
 
     def forward(
@@ -67,9 +72,8 @@ class WindowLoss(nn.Module):
         of_label = F.one_hot(labels.long(), classes).bool()[..., None]
         counted = of_label | self.counted.to(labels.device)
         logits = (self.gain * strength).masked_fill(~counted, -torch.inf)
-        upright = torch.where(of_label, self.log_upright.to(logits), -torch.inf)
-        share = (logits + upright).flatten(1).logsumexp(-1) - logits.flatten(1).logsumexp(-1)
-        loss = -share.mean()
+        own = logits[torch.arange(batch, device=labels.device), labels.long()]
+        loss = (logits.flatten(1).logsumexp(-1) - own @ self.upright.to(own)).mean()
         if out.reconstruction is None:
             return loss
         return loss + self.reconstruction * reconstruction_loss(out.reconstruction, images)

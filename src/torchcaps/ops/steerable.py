@@ -1,4 +1,4 @@
-"""Filters that can be turned by any angle: circular harmonics on Gaussian rings.
+"""Filters that can be turned by any angle: circular harmonics on rings.
 
 Letters: n orientations, K basis functions, R functions of the orientation, C and O channels; a
 function of the orientation is also given by Q (heard) or S (told) coefficients of its waves.
@@ -13,6 +13,7 @@ from torch import Tensor
 from torchcaps.ops.precision import without_autocast
 
 RING_WIDTH = 0.6
+RING_POINTS = 256
 
 
 def steerable_basis(
@@ -20,17 +21,21 @@ def steerable_basis(
 ) -> Float[Tensor, "n K height width"]:
     r"""Filters of `size` (height, width), each drawn at n orientations, float64:
 
-    $$ \psi_{k,m}(r, \varphi) = e^{-(r - r_k)^2 / 2 \sigma^2}\, \{\cos, \sin\}\,
-       m (\varphi - 2 \pi a / n), \qquad a = 0 \ldots n - 1 $$
+    $$ \psi_{k,m}(r, \varphi) = \rho_{k,m}(r)\, \{\cos, \sin\}\, m (\varphi - 2 \pi a / n),
+       \quad a = 0 \ldots n - 1, \qquad
+       \rho_{k,m}(r) = e^{-(r^2 + r_k^2) / 2 \sigma^2} I_m(r\, r_k / \sigma^2) $$
 
-    Polar coordinates are about the centre of the grid, angles counter-clockwise on the screen.
+    which is a thin circle of radius $r_k$ that carries the wave, drawn with a Gaussian pen: it
+    has no frequency that pixels cannot show, not at its centre either, where every m > 0 falls to
+    zero as $r^m$. (A ring cut out as $e^{-(r - r_k)^2 / 2 \sigma^2}$ has a kink there, and through
+    it m = 2 leaks into m = -2: a network learns from this where the pixels' rows lie.) Polar
+    coordinates are about the centre of the grid, angles counter-clockwise on the screen.
+
     Rings lie one pixel apart and end `margin` pixels before the edge (a ring of radius 1 stays):
     the grid is a square, and a tail cut off at its sides but not in its corners does not turn. A
-    ring of radius r holds frequencies up to `min(frequency, 2r)`, which is what its few pixels can
-    show. At the centre pixel, where the angle has no meaning, every harmonic m > 0 is zero:
-    without that a quarter turn is not exact. Each function has unit norm.
+    ring of radius r holds frequencies up to `min(frequency, 2r)`. Each function has unit norm.
 
-    Source: Weiler, Hamprecht & Storath 2018, section 3.1; the cut-off is harder here.
+    Source: Weiler, Hamprecht & Storath 2018, section 3.1, with other radial functions.
     """
     height, width = size
     y = (height - 1) / 2 - torch.arange(height, dtype=torch.float64)[:, None]
@@ -39,13 +44,18 @@ def steerable_basis(
     turned = angle - _orientations(n)[:, None, None]  # [n, height, width]
     functions = []
     for ring in _rings(max(size), margin):
-        bell = torch.exp(-((radius - ring) ** 2) / (2 * RING_WIDTH**2))
-        functions.append((bell / bell.norm()).expand(n, -1, -1))
-        bell = torch.where(radius > 0, bell, 0.0)
-        for m in range(1, min(frequency, int(2 * ring)) + 1):
-            wave = bell * (sqrt(2) / bell.norm())
-            functions += [wave * torch.cos(m * turned), wave * torch.sin(m * turned)]
+        for m in range(min(frequency, int(2 * ring)) + 1):
+            drawn = _drawn_ring(radius, ring, m)
+            wave = drawn * (sqrt(2 if m else 1) / drawn.norm())
+            functions += [wave * torch.cos(m * turned), wave * torch.sin(m * turned)][: 1 + (m > 0)]
     return torch.stack(functions, 1)
+
+
+def _drawn_ring(radius: Tensor, ring: float, m: int) -> Tensor:
+    """The integral for I_m over the circle, by a sum that is exact to rounding."""
+    t = torch.arange(RING_POINTS, dtype=torch.float64) * (2 * pi / RING_POINTS)
+    distance = radius[..., None] ** 2 + ring**2 - 2 * ring * radius[..., None] * torch.cos(t)
+    return (torch.exp(-distance / (2 * RING_WIDTH**2)) * torch.cos(m * t)).mean(-1)
 
 
 def orientation_basis(n: int, frequency: int | None = None) -> Float[Tensor, "n R n"]:
