@@ -14,6 +14,7 @@ def source(request):
     """Every registered dataset with files to read; a new one must be given a root here."""
     roots = {
         "digits": lambda: None,
+        "faces": lambda: None,
         "fashion_mnist": lambda: request.getfixturevalue("small_fashion"),
         "folder": lambda: request.getfixturevalue("picture_folder"),
         "mnist": lambda: request.getfixturevalue("mnist_root"),

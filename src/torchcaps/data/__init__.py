@@ -1,6 +1,6 @@
 """Datasets by name, and the moves that change images."""
 
-from . import digits, folder, mnist  # noqa: F401  importing them registers them
+from . import digits, faces, folder, mnist  # noqa: F401  importing them registers them
 from .dataset import ImageDataset
 from .registry import list_datasets, load_dataset
 
