@@ -5,6 +5,7 @@ from torchcaps.models.catalogue import create_model, list_models
 from torchcaps.models.cnn import CNN
 from torchcaps.models.equivariant_capsnet import EquivariantCapsNet
 from torchcaps.models.model import Model, Output
+from torchcaps.models.pooled_cnn import PooledCNN
 from torchcaps.models.saving import load_model, save_model
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "EquivariantCapsNet",
     "Model",
     "Output",
+    "PooledCNN",
     "create_model",
     "list_models",
     "load_model",

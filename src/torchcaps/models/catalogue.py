@@ -7,6 +7,7 @@ from torchcaps.models.capsnet import CapsNet
 from torchcaps.models.cnn import CNN
 from torchcaps.models.equivariant_capsnet import EquivariantCapsNet
 from torchcaps.models.model import Model
+from torchcaps.models.pooled_cnn import PooledCNN
 from torchcaps.registry import Registry
 
 
@@ -40,6 +41,9 @@ MODELS.add("equivariant_capsnet")(
     Preset(EquivariantCapsNet, {}, "turns with its input, by construction")
 )
 MODELS.add("cnn")(Preset(CNN, {}, "the series' CNN: two convolutions with max-pooling"))
+MODELS.add("pooled_cnn")(
+    Preset(PooledCNN, {}, "control of capsnet_small: its convolutions, pooled, as many parameters")
+)
 
 
 def create_model(
