@@ -231,7 +231,9 @@ class Answer:
 def test_the_loss_wants_a_bump_of_the_label_upright():
     loss = WindowLoss(8, 60)
     images, labels = torch.zeros(1, 1, 4, 4), torch.tensor([1])
-    wanted = 1 + loss.upright.log().clamp_min(-10) / 10  # lengths whose softmax is the bump
+    wanted = (
+        1 + loss.upright.log().clamp_min(-loss.gain) / loss.gain
+    )  # lengths whose softmax is the bump
 
     def of(label, steps):
         poses = torch.zeros(1, 3, 8, 2)

@@ -24,7 +24,7 @@ Decoder = Literal["mlp", "conv", "none"]
 # Kernels of the three convolutions and the padding of the first, by the least number of pixels
 # that they are for. Small kernels cut the tails of filters off, and what is cut does not turn.
 GEOMETRIES = (
-    (20, (7, 7, 1), 2), (12, (5, 5, 1), 2), (7, (5, 3, 1), 2), (5, (3, 3, 1), 1), (0, (3, 1, 1), 1)
+    (24, (7, 7, 1), 2), (12, (7, 5, 1), 2), (7, (5, 3, 1), 2), (5, (3, 3, 1), 1), (0, (3, 1, 1), 1)
 )  # fmt: skip
 # Lifted maps larger than this are halved until they are not.
 LARGEST_MAP = 16

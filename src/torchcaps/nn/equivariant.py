@@ -51,7 +51,7 @@ class EquivariantCapsules(ExpandedFilters):
         detach: bool = True,
         backend: str = "auto",
     ) -> None:
-        table = group_table(size, n, frequency, turn_frequency, margin=0)
+        table = group_table(size, n, frequency, turn_frequency)
         super().__init__(table)
         self.types, self.size, self.out_capsules, self.dim, self.n = (
             types, size, out_capsules, dim, n

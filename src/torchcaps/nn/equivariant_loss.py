@@ -53,7 +53,7 @@ class WindowLoss(nn.Module):
         n: int,
         window: float = 60.0,
         *,
-        gain: float = 10.0,
+        gain: float = 20.0,
         reconstruction: float = 0.0005,
     ) -> None:
         super().__init__()

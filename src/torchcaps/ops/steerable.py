@@ -17,7 +17,7 @@ RING_POINTS = 256
 
 
 def steerable_basis(
-    size: tuple[int, int], n: int, frequency: int = 2, *, margin: int = 1
+    size: tuple[int, int], n: int, frequency: int = 2
 ) -> Float[Tensor, "n K height width"]:
     r"""Filters of `size` (height, width), each drawn at n orientations, float64:
 
@@ -31,9 +31,9 @@ def steerable_basis(
     it m = 2 leaks into m = -2: a network learns from this where the pixels' rows lie.) Polar
     coordinates are about the centre of the grid, angles counter-clockwise on the screen.
 
-    Rings lie one pixel apart and end `margin` pixels before the edge (a ring of radius 1 stays):
-    the grid is a square, and a tail cut off at its sides but not in its corners does not turn. A
-    ring of radius r holds frequencies up to `min(frequency, 2r)`. Each function has unit norm.
+    Rings lie one pixel apart and end one before the edge (a ring of radius 1 stays): the grid is a
+    square, and a tail cut off at its sides but not in its corners does not turn. A ring of radius
+    r holds frequencies up to `min(frequency, 2r)`. Each function has unit norm.
 
     Source: Weiler, Hamprecht & Storath 2018, section 3.1, with other radial functions.
     """
@@ -43,7 +43,7 @@ def steerable_basis(
     radius, angle = torch.hypot(x, y), torch.atan2(y, x.expand(height, width))
     turned = angle - _orientations(n)[:, None, None]  # [n, height, width]
     functions = []
-    for ring in _rings(max(size), margin):
+    for ring in _rings(max(size)):
         for m in range(min(frequency, int(2 * ring)) + 1):
             drawn = _drawn_ring(radius, ring, m)
             wave = drawn * (sqrt(2 if m else 1) / drawn.norm())
@@ -89,7 +89,7 @@ def lifting_table(
 
 
 def group_table(
-    size: tuple[int, int], n: int, frequency: int, turn_frequency: int | None, *, margin: int = 1
+    size: tuple[int, int], n: int, frequency: int, turn_frequency: int | None
 ) -> Float[Tensor, "F S Q height width"]:
     r"""The same for a group convolution, whose filters turn in the plane and shift together:
 
@@ -99,7 +99,7 @@ def group_table(
     Q waves up to `turn_frequency`, over a the S waves up to `told_frequency`; F = R K.
     """
     relative = orientation_basis(n, turn_frequency)
-    basis = steerable_basis(size, n, frequency, margin=margin)
+    basis = steerable_basis(size, n, frequency)
     told = orientation_basis(n, told_frequency(n, frequency, turn_frequency))[0]
     table = torch.einsum("arb,qb,akyx,sa->rksqyx", relative, relative[0], basis, told)
     return table.flatten(0, 1)
@@ -122,8 +122,8 @@ def _orientations(n: int) -> Tensor:
     return torch.arange(n, dtype=torch.float64) * (2 * pi / n)
 
 
-def _rings(size: int, margin: int) -> list[float]:
+def _rings(size: int) -> list[float]:
     """Radii of pixels along an axis: 0, 1, 2 .. if the size is odd, 0.5, 1.5 .. if even."""
     reach = (size - 1) / 2
-    last = max(reach - margin, min(reach, 1))
+    last = max(reach - 1, min(reach, 1))
     return [r for k in range((size + 1) // 2) if (r := k + reach % 1) <= last]
