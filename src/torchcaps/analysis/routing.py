@@ -1,0 +1,149 @@
+"""What routing does in a trained network, and what it would do with other couplings."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from torchcaps.analysis.couplings import CouplingStatistics, CouplingSums
+from torchcaps.data import ImageDataset
+from torchcaps.models import CapsNet, Model
+from torchcaps.nn import DenseCapsules
+from torchcaps.ops import lengths, squash
+from torchcaps.ops.precision import at_least_float32
+from torchcaps.ops.routing import dynamic_routing, votes
+from torchcaps.ops.routing.dynamic import routing_softmax, weighted_sum
+
+# A capsule is dead if it is shorter than this on every image.
+DEAD = 0.05
+
+
+@dataclass(frozen=True)
+class RoutingTest:
+    """accuracy: share of images named rightly. changed: share that the model's own number of
+    iterations would name otherwise."""
+
+    accuracy: float
+    changed: float
+
+
+@dataclass(frozen=True)
+class RoutingMeasures:
+    """`couplings[r - 1]` and `tests[r - 1]` are those with r iterations, whatever the model was
+    trained with, which is `own`.
+
+    replaced: tests without routing, the couplings being "uniform" (as with one iteration), "random"
+        (drawn for every image and child from all that sum to one, each as likely), or the "mean"
+        over all images of the model's own couplings.
+    dead_children, dead_parents: shares of the capsules shorter than 0.05 on every image.
+    """
+
+    own: int
+    couplings: tuple[CouplingStatistics, ...]
+    tests: tuple[RoutingTest, ...]
+    replaced: dict[str, RoutingTest]
+    dead_children: float
+    dead_parents: float
+    images: int
+
+
+@torch.no_grad()
+def measure_routing(
+    model: Model, dataset: ImageDataset, *, up_to: int = 10, seed: int = 0, batch_size: int = 100
+) -> RoutingMeasures:
+    """Route every image of `dataset` with 1 to `up_to` iterations (or the model's own, if more)
+    and with couplings that no routing found.
+
+    Goes through the images twice and keeps sums alone. The silent parent of leaky routing counts
+    as one more parent. `seed` draws the random couplings.
+
+    Raises a `ValueError` for a model without class capsules by routing.
+    """
+    net = with_couplings(model, "measure_routing")
+    layer, own = net.capsules, net.capsules.iterations
+    training = net.training
+    net.eval()
+    sums, named, children, parents = CouplingSums(), [], [], []
+    generator = torch.Generator().manual_seed(seed)
+    for u, u_hat in _votes(net, dataset, batch_size):
+        history = dynamic_routing(
+            u_hat, max(up_to, own), bias=layer.bias, leaky=layer.leaky, history=True
+        ).history
+        assert history is not None
+        sums.add(_with_silent(history, layer.leaky))
+        tried = (*history, _random(history[0], layer.leaky, generator))
+        found = torch.stack([_lengths(layer, u_hat, couplings) for couplings in tried])
+        named.append(found.argmax(-1).cpu())
+        children.append(lengths(u).amax(0))
+        parents.append(found[own - 1].amax(0))
+    mean = sums.mean()[own - 1, :, : net.num_classes]
+    by_mean = [
+        _lengths(layer, u_hat, mean.to(u_hat).expand(len(u), -1, -1)).argmax(-1).cpu()
+        for u, u_hat in _votes(net, dataset, batch_size)
+    ]
+    net.train(training)
+    every = torch.cat([torch.cat(named, 1), torch.cat(by_mean)[None]])
+    *routes, by_random, by_mean = _tests(every, dataset.labels, own)
+    return RoutingMeasures(
+        own=own,
+        couplings=tuple(sums.statistics()),
+        tests=tuple(routes),
+        replaced={"uniform": routes[0], "random": by_random, "mean": by_mean},
+        dead_children=_dead(children),
+        dead_parents=_dead(parents),
+        images=len(dataset),
+    )
+
+
+def with_couplings(model: Model, where: str) -> CapsNet:
+    """The model, if its class capsules come by dynamic routing; else a `ValueError`."""
+    if not isinstance(model, CapsNet):
+        raise ValueError(
+            f"{where}, model: expected class capsules with couplings (DenseCapsules); got "
+            f"{model.name}, which lacks them; take a capsnet"
+        )
+    return model
+
+
+def _votes(
+    net: CapsNet, dataset: ImageDataset, batch_size: int
+) -> Iterator[tuple[Float[Tensor, "B I E"], Float[Tensor, "B I J D"]]]:
+    """Children and their votes, batch by batch."""
+    weight = net.capsules.weight
+    for indices in torch.arange(len(dataset)).split(batch_size):
+        u = net.primary_capsules(dataset.batch(indices)[0].to(weight.device))
+        yield u, at_least_float32(votes(u, weight))
+
+
+def _lengths(
+    layer: DenseCapsules, u_hat: Float[Tensor, "B I J D"], couplings: Float[Tensor, "B I J"]
+) -> Float[Tensor, "B J"]:
+    """Of the parents that the votes make in these couplings."""
+    return lengths(squash(weighted_sum(couplings, u_hat, layer.bias)))
+
+
+def _with_silent(history: Float[Tensor, "R B I J"], leaky: bool) -> Tensor:
+    """Couplings that sum to one: what leaky routing sends to nobody goes to one more parent."""
+    if not leaky:
+        return history
+    return torch.cat([history, (1 - history.sum(-1, keepdim=True)).clamp_min(0)], -1)
+
+
+def _random(like: Float[Tensor, "B I J"], leaky: bool, generator: torch.Generator) -> Tensor:
+    """Couplings drawn evenly from all that sum to one: exponential numbers over their sum."""
+    numbers = torch.empty(like.shape).exponential_(generator=generator)
+    return routing_softmax(numbers.log().to(like), leaky)
+
+
+def _tests(named: Int[Tensor, "K N"], labels: Int[Tensor, " N"], own: int) -> list[RoutingTest]:
+    """Of K ways to route N images, of which `own - 1` is the model's."""
+    right = (named == labels).double().mean(1).tolist()
+    changed = (named != named[own - 1]).double().mean(1).tolist()
+    return [RoutingTest(*both) for both in zip(right, changed, strict=True)]
+
+
+def _dead(peaks: list[Tensor]) -> float:
+    """Share of capsules that stay short, from the greatest length of each in every batch."""
+    return (torch.stack(peaks).amax(0) < DEAD).double().mean().item()
