@@ -1,10 +1,10 @@
 """What the network itself misses of its promise, and what a step of it costs."""
 
 import torch
-from timing import times
 from torch import Tensor
 
 import torchcaps as tc
+from timing import Call, times
 from torchcaps.analysis.equivariance import turning_errors
 from torchcaps.data.transforms import rotate
 from torchcaps.models import EquivariantCapsNet
@@ -58,17 +58,17 @@ def drawings(degrees: float) -> Tensor:
 
 
 def step_times() -> dict[str, object]:
-    """A training step of batch 64, interleaved with that of the plain capsnet; losses are finite."""
-    calls = {name: make_step(name) for name in ("capsnet", "equivariant_capsnet")}
+    """A training step of batch 64, in turns with that of the plain capsnet; losses are finite."""
+    calls: dict[str, Call] = {name: make_step(name) for name in ("capsnet", "equivariant_capsnet")}
     for name, call in calls.items():
-        assert torch.isfinite(call()), name
+        assert torch.isfinite(torch.as_tensor(call())), name
     rows = times(calls, rounds=12)
     ratio = rows["equivariant_capsnet"]["ms_least"] / rows["capsnet"]["ms_least"]
     print(rows, f"ratio of the minima {ratio:.2f}")
     return {"threads": torch.get_num_threads(), "rows": rows, "ratio": ratio}
 
 
-def make_step(name: str):
+def make_step(name: str) -> Call:
     torch.manual_seed(0)
     model = tc.create_model(name, (1, SIZE, SIZE), 10)
     loss, optimizer = model.make_loss(), torch.optim.Adam(model.parameters(), fused=True)

@@ -90,7 +90,8 @@ def test_images_too_small_for_the_network_are_refused(build, in_shape):
         ("capsnet", {"primary_dim": 2.5}, "CapsNet, primary_dim: expected a whole .* got 2.5"),
         ("capsnet", {"iterations": 0}, "CapsNet, iterations: .* at least 1; got 0"),
         ("cnn", {"hidden": 0}, "CNN, hidden: expected a whole number, at least 1; got 0"),
-        ("cnn", {"channels": (4, 8, 9)}, r"CNN, channels: expected two .* got \(4, 8, 9\); take"),
+        ("cnn", {"channels": (4, 8, 9)}, r"CNN, channels: .* 2 whole .* got \(4, 8, 9\); write"),
+        ("cnn", {"channels": 5}, "CNN, channels: expected 2 whole numbers; got 5; write them as"),
         ("cnn", {"channels": (0, 8)}, "CNN, channels: expected a whole number, .* got 0"),
     ],
 )

@@ -54,9 +54,12 @@ def test_ctrl_c_says_where_it_stopped_and_how_to_go_on(recipe, ctrl_c, tmp_path)
     assert [line["epoch"] for line in read_metrics(folder)] == [1]
 
 
-def test_ctrl_c_in_the_last_step_finishes_the_run(recipe, whole_run, same_run, tmp_path, press):
-    press((3, 4))
-    same_run(train(recipe(), tmp_path / "run", quiet=True), whole_run)
+def test_ctrl_c_in_the_last_step_finishes_the_run(recipe, whole_run, same_run, tmp_path, ctrl_c):
+    """And is not lost: a study must not begin its next run."""
+    folder = tmp_path / "run"
+    text = ctrl_c(lambda: train(recipe(), folder, quiet=True), (3, 4))
+    assert text == f"stopped after the last epoch; {folder} is finished"
+    same_run(folder, whole_run)
 
 
 def test_a_finished_run_is_left_as_it_is(whole_run, same_run, tmp_path):

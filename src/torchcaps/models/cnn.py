@@ -6,7 +6,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from torchcaps.models.model import Model, Output
-from torchcaps.models.options import check_sizes
+from torchcaps.models.options import check_several, check_sizes
 from torchcaps.nn import ScoreCrossEntropy
 
 
@@ -38,13 +38,9 @@ class CNN(Model):
                 f"CNN, in_shape: expected at least 4x4 pixels for two poolings; got "
                 f"{height}x{width}; use larger images"
             )
-        if len(channels) != 2:
-            raise ValueError(
-                f"CNN, channels: expected two numbers, one a convolution; got {channels}; "
-                "take (32, 64), the series'"
-            )
+        check_several("CNN", "channels", channels, 2)
+        check_sizes("CNN", hidden=hidden)
         first, second = channels
-        check_sizes("CNN", channels=min(channels), hidden=hidden)
         self.features = nn.Sequential(
             nn.Conv2d(image_channels, first, 3, padding=1),
             nn.ReLU(),

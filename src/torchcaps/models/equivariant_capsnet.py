@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from torchcaps.models.model import Model, Output
-from torchcaps.models.options import check_choice, check_sizes
+from torchcaps.models.options import check_choice, check_several, check_sizes
 from torchcaps.nn import ConvDecoder, MLPDecoder
 from torchcaps.nn.equivariant import EquivariantCapsules
 from torchcaps.nn.equivariant_loss import WindowLoss
@@ -24,7 +24,7 @@ Decoder = Literal["mlp", "conv", "none"]
 # Kernels of the three convolutions and the padding of the first, by the least number of pixels
 # that they are for. Small kernels cut the tails of filters off, and what is cut does not turn.
 GEOMETRIES = (
-    (24, (7, 7, 1), 2), (12, (7, 5, 1), 2), (7, (5, 3, 1), 2), (5, (3, 3, 1), 1), (0, (3, 1, 1), 1)
+    (24, (7, 7, 1), 2), (12, (7, 5, 1), 2), (7, (5, 3, 1), 2), (5, (3, 3, 1), 1), (0, (3, 1, 1), 0)
 )  # fmt: skip
 # Lifted maps larger than this are halved until they are not.
 LARGEST_MAP = 16
@@ -218,17 +218,10 @@ def _check_options(
 ) -> None:
     where = "EquivariantCapsNet"
     check_choice(where, "decoder", decoder, get_args(Decoder))
-    check_sizes(where, n=n, channels=min(channels), kernels=min(kernels or [1]))
-    if len(channels) != 2:
-        raise ValueError(
-            f"{where}, channels: expected two numbers, of the lifting and the group convolution; "
-            f"got {channels}; the default is (8, 16)"
-        )
-    if kernels is not None and len(kernels) != 3:
-        raise ValueError(
-            f"{where}, kernels: expected three sizes, of lifting, group and primary convolution; "
-            f"got {kernels}; None takes some that fit"
-        )
+    check_sizes(where, n=n)
+    check_several(where, "channels", channels, 2)
+    if kernels is not None:
+        check_several(where, "kernels", kernels, 3)
     if padding is not None and padding < 0:
         raise ValueError(
             f"{where}, padding: expected 0 pixels or more; got {padding}; None takes what fits"

@@ -14,6 +14,17 @@ def check_sizes(where: str, **sizes: object) -> None:
             )
 
 
+def check_several(where: str, name: str, sizes: object, count: int) -> None:
+    """Raise a `ValueError` unless `sizes` are `count` whole numbers of at least 1."""
+    if not isinstance(sizes, list | tuple) or len(sizes) != count:
+        raise ValueError(
+            f"{where}, {name}: expected {count} whole numbers; got {sizes!r}; "
+            f"write them as a list, one for each layer"
+        )
+    for size in sizes:
+        check_sizes(where, **{name: size})
+
+
 def check_choice(where: str, name: str, value: object, known: Sequence[str]) -> None:
     """Raise a `ValueError` that lists `known` and the nearest unless `value` is one of them."""
     if value not in known:

@@ -9,6 +9,10 @@ from torchcaps.ops import route
 from torchcaps.ops.routing import Routing, dynamic_routing, votes
 from torchcaps.ops.steerable import group_table, orientation_basis, told_frequency
 
+# Wider than that of filters: routing multiplies votes with couplings, which vary from child to
+# child, and what the sum over few positions aliases is learnt as the direction of their grid.
+PEN = 0.9
+
 
 class EquivariantCapsules(ExpandedFilters):
     r"""Fully connected capsules whose transforms obey the symmetry of the grid they listen to:
@@ -51,7 +55,7 @@ class EquivariantCapsules(ExpandedFilters):
         detach: bool = True,
         backend: str = "auto",
     ) -> None:
-        table = group_table(size, n, frequency, turn_frequency)
+        table = group_table(size, n, frequency, turn_frequency, pen=PEN)
         super().__init__(table)
         self.types, self.size, self.out_capsules, self.dim, self.n = (
             types, size, out_capsules, dim, n

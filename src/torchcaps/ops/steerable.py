@@ -12,12 +12,13 @@ from torch import Tensor
 
 from torchcaps.ops.precision import without_autocast
 
-RING_WIDTH = 0.6
+# In pixels: the narrowest that a grid of pixels does not alias.
+PEN = 0.6
 RING_POINTS = 256
 
 
 def steerable_basis(
-    size: tuple[int, int], n: int, frequency: int = 2
+    size: tuple[int, int], n: int, frequency: int = 2, *, pen: float = PEN
 ) -> Float[Tensor, "n K height width"]:
     r"""Filters of `size` (height, width), each drawn at n orientations, float64:
 
@@ -25,15 +26,15 @@ def steerable_basis(
        \quad a = 0 \ldots n - 1, \qquad
        \rho_{k,m}(r) = e^{-(r^2 + r_k^2) / 2 \sigma^2} I_m(r\, r_k / \sigma^2) $$
 
-    which is a thin circle of radius $r_k$ that carries the wave, drawn with a Gaussian pen: it
+    which is a thin circle of radius $r_k$ that carries the wave, drawn with a Gaussian pen, $\sigma$: it
     has no frequency that pixels cannot show, not at its centre either, where every m > 0 falls to
     zero as $r^m$. (A ring cut out as $e^{-(r - r_k)^2 / 2 \sigma^2}$ has a kink there, and through
     it m = 2 leaks into m = -2: a network learns from this where the pixels' rows lie.) Polar
     coordinates are about the centre of the grid, angles counter-clockwise on the screen.
 
-    Rings lie one pixel apart and end one before the edge (a ring of radius 1 stays): the grid is a
-    square, and a tail cut off at its sides but not in its corners does not turn. A ring of radius
-    r holds frequencies up to `min(frequency, 2r)`. Each function has unit norm.
+    Rings lie one pixel apart and end 5/3 pens before the edge (a ring of radius 1 stays): the grid
+    is a square, and a tail cut off at its sides but not in its corners does not turn. A ring of
+    radius r holds frequencies up to `min(frequency, 2r)`. Each function has unit norm.
 
     Source: Weiler, Hamprecht & Storath 2018, section 3.1, with other radial functions.
     """
@@ -43,19 +44,19 @@ def steerable_basis(
     radius, angle = torch.hypot(x, y), torch.atan2(y, x.expand(height, width))
     turned = angle - _orientations(n)[:, None, None]  # [n, height, width]
     functions = []
-    for ring in _rings(max(size)):
+    for ring in _rings(max(size), pen):
         for m in range(min(frequency, int(2 * ring)) + 1):
-            drawn = _drawn_ring(radius, ring, m)
+            drawn = _drawn_ring(radius, ring, m, pen)
             wave = drawn * (sqrt(2 if m else 1) / drawn.norm())
             functions += [wave * torch.cos(m * turned), wave * torch.sin(m * turned)][: 1 + (m > 0)]
     return torch.stack(functions, 1)
 
 
-def _drawn_ring(radius: Tensor, ring: float, m: int) -> Tensor:
+def _drawn_ring(radius: Tensor, ring: float, m: int, pen: float) -> Tensor:
     """The integral for I_m over the circle, by a sum that is exact to rounding."""
     t = torch.arange(RING_POINTS, dtype=torch.float64) * (2 * pi / RING_POINTS)
     distance = radius[..., None] ** 2 + ring**2 - 2 * ring * radius[..., None] * torch.cos(t)
-    return (torch.exp(-distance / (2 * RING_WIDTH**2)) * torch.cos(m * t)).mean(-1)
+    return (torch.exp(-distance / (2 * pen**2)) * torch.cos(m * t)).mean(-1)
 
 
 def orientation_basis(n: int, frequency: int | None = None) -> Float[Tensor, "n R n"]:
@@ -89,7 +90,12 @@ def lifting_table(
 
 
 def group_table(
-    size: tuple[int, int], n: int, frequency: int, turn_frequency: int | None
+    size: tuple[int, int],
+    n: int,
+    frequency: int,
+    turn_frequency: int | None,
+    *,
+    pen: float = PEN,
 ) -> Float[Tensor, "F S Q height width"]:
     r"""The same for a group convolution, whose filters turn in the plane and shift together:
 
@@ -99,7 +105,7 @@ def group_table(
     Q waves up to `turn_frequency`, over a the S waves up to `told_frequency`; F = R K.
     """
     relative = orientation_basis(n, turn_frequency)
-    basis = steerable_basis(size, n, frequency)
+    basis = steerable_basis(size, n, frequency, pen=pen)
     told = orientation_basis(n, told_frequency(n, frequency, turn_frequency))[0]
     table = torch.einsum("arb,qb,akyx,sa->rksqyx", relative, relative[0], basis, told)
     return table.flatten(0, 1)
@@ -122,8 +128,8 @@ def _orientations(n: int) -> Tensor:
     return torch.arange(n, dtype=torch.float64) * (2 * pi / n)
 
 
-def _rings(size: int) -> list[float]:
+def _rings(size: int, pen: float) -> list[float]:
     """Radii of pixels along an axis: 0, 1, 2 .. if the size is odd, 0.5, 1.5 .. if even."""
     reach = (size - 1) / 2
-    last = max(reach - 1, min(reach, 1))
+    last = max(reach - pen / 0.6, min(reach, 1))
     return [r for k in range((size + 1) // 2) if (r := k + reach % 1) <= last]

@@ -128,6 +128,9 @@ class _Loop:
         with self.progress, StopRequest() as self.stop:
             while self.place.epoch < self.recipe.epochs:
                 self.one_epoch()
+            if self.anywhere(self.stop.asked):
+                # In its last step: this run is whole, but whoever asked wanted no other to begin.
+                raise Interrupted(f"stopped after the last epoch; {self.folder} is finished")
         for tracker in self.accelerator.trackers:
             tracker.finish()
         # Not end_training(), which parts the processes: they may have more to evaluate or to train.

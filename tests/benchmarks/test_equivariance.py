@@ -1,0 +1,46 @@
+"""The benchmark of the equivariant network on little data: the same code, end to end."""
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def part(monkeypatch, tmp_path, capsys):
+    """`part("series", ...)`: what the part wrote and said."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    main = importlib.import_module("equivariance").main
+
+    def run(name, *words):
+        folders = ["--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "out")]
+        monkeypatch.setattr(sys, "argv", ["equivariance.py", name, "--quick", *folders, *words])
+        main()
+        return json.loads((tmp_path / "out" / f"{name}.json").read_text()), capsys.readouterr().out
+
+    return run
+
+
+def test_every_seed_is_trained_once_and_tested_at_every_angle(part):
+    results, said = part("series", "--seeds", "0", "1")
+    assert [row["degrees"] for row in results["table"]] == [7.5 * k for k in range(-6, 7)]
+    assert results["recipe"]["epochs"] == 1
+    assert "mean over 2 seeds" in said
+    for rows, row in zip(zip(*results["by seed"], strict=True), results["table"], strict=True):
+        assert row["window 60"] == pytest.approx(sum(r["window 60"] for r in rows) / 2)
+    again, said = part("series", "--seeds", "0", "1")
+    assert again == results
+    assert "epoch" not in said
+
+
+def test_the_full_circle_counts_sixes_and_nines(part):
+    results, _ = part("full")
+    assert [row["degrees"] for row in results["table"]] == [30.0 * k for k in range(-6, 7)]
+    assert results["recipe"]["model_options"]["window"] == 180
+    upright, turned = results["table"][6], results["table"][-1]
+    assert upright["window 180"] == pytest.approx(turned["window 180"])  # exactly equivariant
+    assert all(0 <= row["6 for 9 or 9 for 6, 180"] <= 100 for row in results["table"])
