@@ -26,11 +26,11 @@ def steerable_basis(
        \quad a = 0 \ldots n - 1, \qquad
        \rho_{k,m}(r) = e^{-(r^2 + r_k^2) / 2 \sigma^2} I_m(r\, r_k / \sigma^2) $$
 
-    which is a thin circle of radius $r_k$ that carries the wave, drawn with a Gaussian pen, $\sigma$: it
-    has no frequency that pixels cannot show, not at its centre either, where every m > 0 falls to
-    zero as $r^m$. (A ring cut out as $e^{-(r - r_k)^2 / 2 \sigma^2}$ has a kink there, and through
-    it m = 2 leaks into m = -2: a network learns from this where the pixels' rows lie.) Polar
-    coordinates are about the centre of the grid, angles counter-clockwise on the screen.
+    which is a thin circle of radius $r_k$ that carries the wave, drawn with a Gaussian pen of width
+    $\sigma$: it has no frequency that pixels cannot show, not at its centre either, where every
+    m > 0 falls to zero as $r^m$. (A ring cut out as $e^{-(r - r_k)^2 / 2 \sigma^2}$ has a kink there,
+    and through it m = 2 leaks into m = -2: a network learns from this where the pixels' rows lie.)
+    Polar coordinates are about the centre of the grid, angles counter-clockwise on the screen.
 
     Rings lie one pixel apart and end 5/3 pens before the edge (a ring of radius 1 stays): the grid
     is a square, and a tail cut off at its sides but not in its corners does not turn. A ring of
