@@ -28,8 +28,8 @@ def steerable_basis(
 
     which is a thin circle of radius $r_k$ that carries the wave, drawn with a Gaussian pen of width
     $\sigma$: it has no frequency that pixels cannot show, not at its centre either, where every
-    m > 0 falls to zero as $r^m$. (A ring cut out as $e^{-(r - r_k)^2 / 2 \sigma^2}$ has a kink there,
-    and through it m = 2 leaks into m = -2: a network learns from this where the pixels' rows lie.)
+    m > 0 falls to zero as $r^m$. (A ring cut out as $e^{-(r - r_k)^2 / 2 \sigma^2}$ has a kink
+    there, through which m = 2 leaks into m = -2, and a network learns how the pixels' rows lie.)
     Polar coordinates are about the centre of the grid, angles counter-clockwise on the screen.
 
     Rings lie one pixel apart and end 5/3 pens before the edge (a ring of radius 1 stays): the grid
