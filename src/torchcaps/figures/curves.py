@@ -5,6 +5,7 @@ from itertools import cycle
 from typing import NamedTuple
 
 from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from torchcaps.figures.style import COLOURS, MARKERS, STYLE, new_figure
@@ -24,14 +25,21 @@ def accuracy_curves(
     with rc_context(STYLE):
         figure = new_figure(7.2, 4.2)
         axes = figure.add_subplot()
-        for (name, (mean, sd)), colour, marker in zip(
+        for (name, curve), colour, marker in zip(
             curves.items(), cycle(COLOURS), cycle(MARKERS), strict=False
         ):
-            axes.plot(x, mean, color=colour, marker=marker, label=name)
-            low = [m - s for m, s in zip(mean, sd, strict=True)]
-            high = [m + s for m, s in zip(mean, sd, strict=True)]
-            axes.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
+            draw_spread(axes, x, curve, colour, marker, name)
         axes.set(xlabel=xlabel, ylabel="accuracy on the test images (%)", ylim=(0, 102), xticks=x)
         axes.set_title(title, wrap=True)
         axes.legend()
     return figure
+
+
+def draw_spread(
+    axes: Axes, x: Sequence[float], curve: Spread, colour: str, marker: str, label: str
+) -> None:
+    """A line of means and a band of one standard deviation to either side."""
+    axes.plot(x, curve.mean, color=colour, marker=marker, label=label)
+    low = [m - s for m, s in zip(*curve, strict=True)]
+    high = [m + s for m, s in zip(*curve, strict=True)]
+    axes.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
