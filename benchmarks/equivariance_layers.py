@@ -24,7 +24,7 @@ def layer_errors() -> dict[str, object]:
         model.double().eval()
         exact = turning_errors(model, drawings(0), torch.rot90(drawings(0), 1, (2, 3)), 90)
         assert max(exact.values()) < 1e-10, exact
-        for degrees in (360 / n, 45.0, 180 / n):
+        for degrees in dict.fromkeys((360 / n, 45.0, 180 / n)):
             pairs = {
                 "drawn anew": (drawings(0), drawings(degrees)),
                 "drawing interpolated": (drawings(0), rotate(drawings(0), degrees)),
