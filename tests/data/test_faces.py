@@ -63,9 +63,16 @@ def test_parts_stand_where_the_figure_says():
         assert (down - wanted_y).abs().max() < 0.0401, name
 
 
-def test_what_is_no_class_is_scrambled():
-    assert sorted(CLASSES + SCRAMBLED) == sorted(FIGURES)
-    assert len({FIGURES[name] for name in FIGURES}) == 6, "all orders of three"
+def test_each_part_has_another_place_in_each_class():
+    for rows in zip(*(FIGURES[name] for name in CLASSES), strict=True):
+        assert len({*rows}) == 3
+
+
+@pytest.mark.parametrize("twin", SCRAMBLED)
+def test_a_scrambled_face_has_one_part_in_the_place_of_each_class(twin):
+    for name in CLASSES:
+        shared = sum(a == b for a, b in zip(FIGURES[twin], FIGURES[name], strict=True))
+        assert shared == 1
 
 
 def test_no_part_leaves_the_head_or_the_image():
@@ -125,11 +132,11 @@ def test_parts_alone_are_the_same_in_all_classes():
 
 def test_image_k_is_the_same_however_it_is_asked_for():
     together = draw(100, seed=4)
-    late = draw(6, seed=4, start=90)
-    assert torch.equal(together.images[90:96], late.images)
-    assert torch.equal(together.scene.parts[90:96], late.scene.parts)
-    assert together.scene.figures[90:96] == late.scene.figures == ("face", "house", "car") * 2
-    assert torch.equal(draw(1, ("house",), seed=4, start=91).images[0], late.images[1])
+    late = draw(6, seed=4, start=91)
+    assert torch.equal(together.images[91:97], late.images)
+    assert torch.equal(together.scene.parts[91:97], late.scene.parts)
+    assert together.scene.figures[91:97] == late.scene.figures == ("house", "car", "face") * 2
+    assert torch.equal(draw(1, ("car",), seed=4, start=92).images[0], late.images[1])
     others = [draw(100, seed=5), draw(100, seed=4, start=3)]
     assert not any((together.images == other.images).flatten(1).all(1).any() for other in others)
 
@@ -153,6 +160,26 @@ def test_noise_is_as_strong_as_its_label_and_twins_share_it():
         assert found.square().mean().sqrt() == pytest.approx(strength / 3**0.5, rel=0.25)
     empty = (clean == 0) & (ink(twin.scene, 32) == 0)
     assert torch.equal(drawn.images[empty], twin.images[empty])
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.6, 1.0])
+def test_eyes_nose_and_mouth_are_missing_equally_often(missing):
+    scene = imagine(6000, missing=missing)
+    head, left, right, nose, mouth = (~scene.shown).float().mean(0).tolist()
+    assert head == 0
+    for share in (left, nose, mouth):
+        assert share == pytest.approx(missing / 3, abs=0.03)
+    assert torch.equal(scene.shown[:, 1], scene.shown[:, 2]), "both eyes or none"
+    assert left == right
+    assert ((~scene.shown[:, 2:]).sum(1) <= 1).all()
+
+
+def test_what_is_missing_is_not_drawn_and_the_rest_is_the_same():
+    whole, less = imagine(60, seed=2), imagine(60, seed=2, missing=1)
+    for k, part in enumerate(PARTS):
+        drawn, left = ink(whole, 32, (part,)), ink(less, 32, (part,))
+        assert torch.equal(left[less.shown[:, k]], drawn[less.shown[:, k]])
+        assert (left[~less.shown[:, k]] == 0).all()
 
 
 def test_thickness_and_expression_are_seen():
@@ -182,10 +209,10 @@ def test_the_splits_are_as_documented(task, classes):
 
 
 def test_the_label_is_the_figure():
-    images = load_dataset("faces", "validation", task="scrambled").images[:12]
+    images = load_dataset("faces", "validation", task="scrambled", missing=0).images[:12]
     turns = [name for twin in SCRAMBLED for name in ("face", twin)]
     assert torch.equal(images, draw(12, turns, seed=2011, start=6000).images)
-    wholes = load_dataset("faces", "validation")
+    wholes = load_dataset("faces", "validation", missing=0)
     faces = draw(600, ("face",), seed=2011, start=6000).images
     same = (wholes.images == faces).flatten(1).all(1)
     assert torch.equal(same, wholes.labels == 0)
@@ -198,6 +225,7 @@ def test_the_label_is_the_figure():
             {"task": "whole"},
             "unknown task of dataset 'faces' 'whole'; known: wholes, scrambled; did",
         ),
+        ({"missing": 75}, "faces, missing: expected a chance from 0 to 1; got 75; 0 leaves"),
         ({"size": 15}, "faces, size: expected at least 16 pixels; got 15; smaller strokes"),
     ],
 )

@@ -40,7 +40,13 @@ class Drawing:
 
 
 def draw(
-    count: int, figures: Sequence[str] = CLASSES, *, seed: int = 0, start: int = 0, size: int = 32
+    count: int,
+    figures: Sequence[str] = CLASSES,
+    *,
+    seed: int = 0,
+    start: int = 0,
+    size: int = 32,
+    missing: float = 0.0,
 ) -> Drawing:
     """Draw the scenes `start` to `start + count - 1` of a seed, which never end: see `imagine`.
 
@@ -51,25 +57,29 @@ def draw(
     >>> faces.images.shape, bool((faces.scene.thickness == twins.scene.thickness).all())
     (torch.Size([3, 1, 32, 32]), True)
     """
-    scene = imagine(count, figures, seed=seed, start=start)
+    scene = imagine(count, figures, seed=seed, start=start, missing=missing)
     images = ink(scene, size)
     grain = noise(seed, _STREAM, start, count, size * size).view_as(images)
     return Drawing(images.add_(grain.mul_(scene.noise.view(-1, 1, 1, 1))).clamp_(0, 1), scene)
 
 
 @register("faces")
-def faces(split: str, root: Root, *, task: str = "wholes", size: int = 32) -> ImageDataset:
+def faces(
+    split: str, root: Root, *, task: str = "wholes", missing: float = 0.75, size: int = 32
+) -> ImageDataset:
     """Faces, houses and cars of the same parts, or faces and scrambled faces; drawn when asked for.
 
     task: "wholes" (face, house, car) or "scrambled" (face, scrambled). The parts are the same in
         all classes, each with the same distribution of sizes, turns and strokes: only their places
         within the head decide.
+    missing: the share of images that lack the eyes, the nose or the mouth, so that no part can be
+        relied upon.
     size: pixels of a side, at least 16.
     6,000 train, 600 validation, 3,000 test, the classes equally often; `root` is not used.
     """
     classes, figures = _TASKS[task]
     first, end = _SPLITS[split]
-    drawing = draw(end - first, figures, seed=_SPLIT_SEED, start=first, size=size)
+    drawing = draw(end - first, figures, seed=_SPLIT_SEED, start=first, size=size, missing=missing)
     last = len(classes) - 1
     labels = [classes.index(name) if name in classes else last for name in drawing.scene.figures]
     return ImageDataset(drawing.images, torch.tensor(labels), classes, name="faces", split=split)

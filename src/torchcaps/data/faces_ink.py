@@ -24,7 +24,7 @@ _AT_ONCE = 64  # images that stay in the processor's cache
 
 
 def ink(scene: Scene, size: int, parts: Sequence[str] = PARTS) -> Tensor:
-    """Draw `parts` of the figures without noise: float32 [B,1,size,size] in [0,1].
+    """Draw those of `parts` that are shown, without noise: float32 [B,1,size,size] in [0,1].
 
     ValueError: an unknown part, or a size below 16, where strokes run into each other.
     """
@@ -42,7 +42,9 @@ def ink(scene: Scene, size: int, parts: Sequence[str] = PARTS) -> Tensor:
             distance = drawn(*_local(pose, size), expression[:, None, None])
             pixels = (size / 2 * pose[:, 3])[:, None, None]
             edge = (0.5 + size / 4 * thickness)[:, None, None]
-            torch.maximum(page, distance.mul_(-pixels).add_(edge).clamp_(0, 1), out=page)
+            drawing = distance.mul_(-pixels).add_(edge).clamp_(0, 1)
+            drawing *= scene.shown[some, PARTS.index(part), None, None]
+            torch.maximum(page, drawing, out=page)
         pages.append(page)
     return torch.cat(pages)[:, None]
 

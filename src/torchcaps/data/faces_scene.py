@@ -19,16 +19,18 @@ from .counter import uniforms
 
 PARTS = ("head", "left eye", "right eye", "nose", "mouth")
 
-# Eyes, nose and mouth have six orders from top to bottom: three are things, three are no thing.
+# Eyes, nose and mouth have six orders from top to bottom. Each part has another place in each of
+# three classes. In the three other orders one part is where a face has it, one where a house has it
+# and one where a car has it: whoever looks at one part alone is misled.
 FIGURES: Registry[tuple[str, str, str]] = Registry("figure")
 FIGURES.add("face")(("eyes", "nose", "mouth"))
-FIGURES.add("house")(("nose", "eyes", "mouth"))  # roof, windows, doorstep
-FIGURES.add("car")(("mouth", "nose", "eyes"))  # cabin, door, wheels
+FIGURES.add("house")(("mouth", "eyes", "nose"))  # eaves, windows, door
+FIGURES.add("car")(("nose", "mouth", "eyes"))  # cabin, sill, wheels
 FIGURES.add("nose below mouth")(("eyes", "mouth", "nose"))
-FIGURES.add("eyes below mouth")(("nose", "mouth", "eyes"))
-FIGURES.add("mouth on forehead")(("mouth", "eyes", "nose"))
+FIGURES.add("eyes below mouth")(("mouth", "nose", "eyes"))
+FIGURES.add("nose on forehead")(("nose", "eyes", "mouth"))
 CLASSES = ("face", "house", "car")
-SCRAMBLED = ("nose below mouth", "eyes below mouth", "mouth on forehead")
+SCRAMBLED = ("nose below mouth", "eyes below mouth", "nose on forehead")
 
 _ROWS = (-0.42, 0.0, 0.42)  # of a head from -1 to 1
 _EYES = 0.38  # to either side
@@ -45,6 +47,7 @@ class Scene:
     thickness [B]: of all strokes of the figure, in the units of x and y.
     expression [B]: the mouth, from -1 (its corners hang) to 1 (they are up).
     noise [B]: up to this is added to a pixel or taken off.
+    shown [B,5]: false where a part is missing.
     """
 
     figures: tuple[str, ...]
@@ -53,28 +56,39 @@ class Scene:
     thickness: Tensor
     expression: Tensor
     noise: Tensor
+    shown: Tensor
 
 
 def imagine(
-    count: int, figures: Sequence[str] = CLASSES, *, seed: int = 0, start: int = 0
+    count: int,
+    figures: Sequence[str] = CLASSES,
+    *,
+    seed: int = 0,
+    start: int = 0,
+    missing: float = 0.0,
 ) -> Scene:
     """The scenes `start` to `start + count - 1` of a seed; scene k is `figures[k % len(figures)]`.
 
     Scene k is a function of seed, k and its figure. The figure says where the parts are, and
     nothing else: with other `figures` the same k has the same parts, of the same size, turn and
     expression, in other places. So the twins of `imagine(n, ("face",))` are
-    `imagine(n, SCRAMBLED)`.
+    `imagine(n, SCRAMBLED)`. missing: the chance that the eyes, the nose or the mouth is left out.
 
-    ValueError: an unknown figure, a negative seed or start, or less than one scene.
+    ValueError: an unknown figure, a negative seed or start, less than one scene, or a chance that
+    is none.
     """
     for name, value, least in (("count", count, 1), ("seed", seed, 0), ("start", start, 0)):
         if value < least:
             raise ValueError(f"faces, {name}: expected at least {least}; got {value}; raise it")
+    if not 0 <= missing <= 1:
+        raise ValueError(
+            f"faces, missing: expected a chance from 0 to 1; got {missing}; 0 leaves nothing out"
+        )
     if not figures:
         raise ValueError("faces, figures: expected at least one; got none; take ('face',)")
     named = tuple(figures[(start + k) % len(figures)] for k in range(count))
     places = {name: _places(FIGURES[name]) for name in dict.fromkeys(named)}
-    chance = _Chance(uniforms(seed, _STREAM, start, count, 27))
+    chance = _Chance(uniforms(seed, _STREAM, start, count, 28))
     whole = torch.stack(
         [
             chance.between(-0.07, 0.07),
@@ -97,7 +111,7 @@ def imagine(
     own[:, 0] /= 4  # the head moves less, so that no part leaves it
     own[..., :2] += torch.stack([places[name] for name in named])
     own[..., 3] += 1
-    return Scene(named, whole, _within(whole, own), *scene)
+    return Scene(named, whole, _within(whole, own), *scene, _shown(chance.between(0, 1), missing))
 
 
 class _Chance:
@@ -119,6 +133,14 @@ def _places(rows: tuple[str, str, str]) -> Tensor:
     across = (0.0, -_EYES, _EYES, 0.0, 0.0)
     down = (0.0, y["eyes"], y["eyes"], y["nose"], y["mouth"])
     return torch.tensor([across, down]).T
+
+
+def _shown(chance: Tensor, missing: float) -> Tensor:
+    """All parts [B,5], or all but one of three; what is missing takes `missing` of 0 to 1."""
+    lost = torch.where(chance < missing, chance * (3 / max(missing, 1e-9)), 3.0).floor()
+    return lost[:, None] != torch.tensor(
+        [-1, 0, 0, 1, 2]
+    )  # of the head, each eye, the nose, the mouth
 
 
 def _within(whole: Tensor, own: Tensor) -> Tensor:
