@@ -113,3 +113,13 @@ def test_options_beside_resume_are_refused_not_ignored(refused):
         "--resume: expected no options beside it, since what was begun keeps its own; got --out, "
         "--seeds; leave them out, or start anew in another --out"
     )
+
+
+def test_the_faces_study_has_its_own_folder_and_is_listed(cli, tmp_path):
+    words = ["--beside", "[cnn]", "--train-images", 64, "--epochs", 1, "--seeds", 1]
+    said = cli("study", "faces", *words, "--faces", 4, "--quiet")
+    assert (said.code, said.err) == (0, "")
+    assert said.out.endswith("\nreport: runs/study-faces/report.html\n")
+    assert said.words[:2] == ["model", "accuracy"]
+    listed = cli("study", "--list").out.splitlines()
+    assert [line.split()[0] for line in listed if line.startswith("  ")].count("faces") == 1

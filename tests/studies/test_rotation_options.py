@@ -7,7 +7,7 @@ import pytest
 from torchcaps.cli.parser import make_parser, parse
 from torchcaps.models import list_models
 from torchcaps.studies import STUDIES, list_studies
-from torchcaps.studies.rotation import RotationOptions, check, command
+from torchcaps.studies.rotation import RotationOptions
 
 REFUSED = {
     "seeds": ({"seeds": 0}, "rotation study, seeds: expected at least 1; got 0; take 3 or more"),
@@ -54,7 +54,7 @@ def test_bad_options_are_refused_at_once(options, text):
 )
 def test_what_would_fail_later_is_found_before_a_step_is_taken(options, text):
     with pytest.raises(ValueError, match=text):
-        check(RotationOptions(**options))
+        RotationOptions(**options).check()
 
 
 def test_the_model_under_test_comes_first_and_nobody_twice():
@@ -63,7 +63,7 @@ def test_the_model_under_test_comes_first_and_nobody_twice():
 
 
 def test_the_command_of_the_defaults_is_the_bare_one():
-    assert command(RotationOptions()) == "torchcaps study rotation"
+    assert RotationOptions().command() == "torchcaps study rotation"
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_the_command_of_the_defaults_is_the_bare_one():
     ],
 )  # fmt: skip
 def test_the_command_gives_the_options_back(options):
-    words = shlex.split(command(options))
+    words = shlex.split(options.command())
     assert words[:3] == ["torchcaps", "study", "rotation"]
     parser = make_parser("study rotation", "a study")
     parser.add_class_arguments(RotationOptions, None)

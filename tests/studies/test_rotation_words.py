@@ -52,7 +52,7 @@ SENTENCES = {
             "Turned by -30 degrees, caps names 30.0 % of the images rightly and cnn 40.0 %: "
             "10.0 points less.",
             "Turned by +30 degrees, caps names 60.0 % of the images rightly and cnn 60.0 %: "
-            "the same to a tenth of a point.",
+            "the same to 0.1 points.",
             "caps is not ahead at -30, +30 degrees.",
         ],
     ),

@@ -23,7 +23,7 @@ def run(words: list[str]) -> None:
     parser = make_parser(f"study {words[0]}", study.about)
     add_config(parser)
     parser.add_class_arguments(study.options, None)
-    parser.add_argument("--out", type=str | None, help="Folder (default: runs/study-NAME-DATA).")
+    parser.add_argument("--out", type=str | None, help="Folder (default: runs/study-NAME[-DATA]).")
     parser.add_argument("--resume", type=str | None, help="Continue the study in this folder.")
     parser.add_argument(
         "--overwrite", action="store_true", help="Replace a study that is in the way."
@@ -37,7 +37,7 @@ def run(words: list[str]) -> None:
         study.check(chosen)
     else:
         chosen = _choose(study, options)
-        folder = Path(options.out or f"runs/study-{words[0]}-{chosen.data}")
+        folder = Path(options.out or _default_folder(words[0], chosen))
         study.check(chosen)
         create_run(folder, overwrite=options.overwrite)
         _write(chosen, folder)
@@ -52,6 +52,11 @@ def run(words: list[str]) -> None:
         table.add_row(*row)
     Console().print(table)
     print(f"report: {finding.report}")
+
+
+def _default_folder(name: str, chosen: Any) -> str:
+    """With the dataset's name, where a study lets a person choose one."""
+    return "-".join(["runs/study", name, *([chosen.data] if hasattr(chosen, "data") else [])])
 
 
 def _choose(study: Study, options: Namespace) -> Any:

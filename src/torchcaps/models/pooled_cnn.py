@@ -17,7 +17,7 @@ class PooledCNN(Model):
     It controls for everything but the capsules: the stem and the convolution are those of
     `CapsNet` with the same options, and there are as many hidden units as bring both to the same
     number of parameters, up to half a unit's. What differs is what comes after: pooling and dense
-    layers here, squashing, routing and a decoder there.
+    layers with cross entropy here, squashing, routing and a decoder with the margin loss there.
 
     Args:
         in_shape, num_classes: of the data.

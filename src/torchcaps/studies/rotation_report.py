@@ -18,6 +18,7 @@ from torchcaps.files import write_whole
 from torchcaps.machine import machine
 from torchcaps.models import CapsNet, Model
 from torchcaps.studies.catalogue import Finding
+from torchcaps.studies.comparison import Cost, costs_as_json, tell_costs
 from torchcaps.studies.report import Report
 from torchcaps.studies.rotation_words import RotationTable, opening, verdict
 
@@ -29,8 +30,7 @@ class RotationResults:
     settings: dict[str, Any]
     command: str
     curves: dict[str, RotationCurve]
-    parameters: dict[str, int]
-    seconds_per_epoch: dict[str, float]
+    costs: dict[str, Cost]
     example: Model
     test_set: ImageDataset
 
@@ -49,16 +49,7 @@ def write_results(results: RotationResults, folder: Path) -> Finding:
     if isinstance(results.example, CapsNet) and results.example.decoder is not None:
         _add_reconstructions(report, results, table, folder)
         _add_perturbation(report, results, folder)
-    report.heading("What it cost")
-    report.table(
-        ("model", "parameters", "seconds an epoch"),
-        [
-            (name, f"{results.parameters[name]:,}", f"{results.seconds_per_epoch[name]:.2f}")
-            for name in results.curves
-        ],
-    )
-    report.heading("Run it again")
-    report.code(results.command)
+    tell_costs(report, results.costs, results.command)
     footer = f"torchcaps {torchcaps.__version__}. Made on {machine()}."
     path = report.write(folder / "report.html", footer)
     return Finding(table.header(), table.rows(), path)
@@ -71,8 +62,7 @@ def _as_json(results: RotationResults, table: RotationTable) -> dict[str, Any]:
         "machine": machine(),
         "torchcaps": torchcaps.__version__,
         "settings": results.settings,
-        "parameters": results.parameters,
-        "seconds_per_epoch": results.seconds_per_epoch,
+        **costs_as_json(results.costs),
         "degrees": list(table.degrees),
         "accuracy_percent": {
             name: {

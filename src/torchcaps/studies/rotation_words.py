@@ -3,6 +3,7 @@
 from typing import Any
 
 from torchcaps.analysis.rotation import RotationCurve
+from torchcaps.studies.words import cell, compare
 
 
 class RotationTable:
@@ -24,7 +25,11 @@ class RotationTable:
 
     def rows(self) -> list[list[str]]:
         """Cells as text, one row an angle."""
-        cells = {name: self._cells(curve) for name, curve in self.curves.items()}
+        angles = range(len(self.degrees))
+        cells = {
+            name: [cell(curve.accuracies(k), unit=" %") for k in angles]
+            for name, curve in self.curves.items()
+        }
         return [
             [f"{d:+g}°" if d else "0°", *(cells[name][k] for name in self.names), f"{gain:+.2f}"]
             for k, (d, gain) in enumerate(zip(self.degrees, self.advantage(), strict=True))
@@ -54,11 +59,6 @@ class RotationTable:
             return None
         return self.curves[self.names[0]].evaluations[0][self.degrees.index(0)].reconstruction_mse
 
-    def _cells(self, curve: RotationCurve) -> list[str]:
-        if self.seeds == 1:
-            return [f"{m:.2f} %" for m in curve.mean()]
-        return [f"{m:.2f} ± {s:.2f} %" for m, s in zip(curve.mean(), curve.sd(), strict=True)]
-
 
 def opening(settings: dict[str, Any], curves: dict[str, RotationCurve]) -> str:
     """What was done."""
@@ -82,9 +82,11 @@ def verdict(table: RotationTable) -> list[str]:
     sentences = []
     for k in sorted({0, len(table.degrees) - 1}, key=lambda k: table.degrees[k]):
         mean = [table.curves[name].mean()[k] for name in (ours, theirs)]
+        seeds = [table.curves[name].accuracies(k) for name in (ours, theirs)]
+        apart = compare(*seeds, unit=" points", digits=1)
         sentences.append(
             f"Turned by {table.degrees[k]:+g} degrees, {ours} names {mean[0]:.1f} % of the images "
-            f"rightly and {theirs} {mean[1]:.1f} %: {_compare(table, k)}."
+            f"rightly and {theirs} {mean[1]:.1f} %: {apart}."
         )
     behind = [table.degrees[k] for k, gain in enumerate(table.advantage()) if gain <= 0]
     if behind:
@@ -93,14 +95,3 @@ def verdict(table: RotationTable) -> list[str]:
     else:
         sentences.append(f"{ours} is ahead at every angle tested.")
     return sentences
-
-
-def _compare(table: RotationTable, k: int) -> str:
-    gain = table.advantage()[k]
-    if abs(gain) < 0.05:
-        return "the same to a tenth of a point"
-    words = f"{abs(gain):.1f} points {'more' if gain > 0 else 'less'}"
-    if table.seeds == 1:
-        return words
-    spread = max(table.curves[name].sd()[k] for name in table.names[:2])
-    return words + (", no more than the spread over seeds" if abs(gain) <= spread else "")

@@ -1,0 +1,26 @@
+"""Numbers over seeds as words that claim no more than they show."""
+
+from collections.abc import Sequence
+from statistics import mean, stdev
+
+
+def cell(values: Sequence[float], *, unit: str = "", digits: int = 2) -> str:
+    """Mean and standard deviation over seeds; the mean alone where there is one seed."""
+    if len(values) == 1:
+        return f"{values[0]:.{digits}f}{unit}"
+    return f"{mean(values):.{digits}f} ± {spread(values):.{digits}f}{unit}"
+
+
+def spread(values: Sequence[float]) -> float:
+    """Sample standard deviation over seeds; 0 where there is one."""
+    return stdev(values) if len(values) > 1 else 0.0
+
+
+def compare(ours: Sequence[float], theirs: Sequence[float], *, unit: str, digits: int) -> str:
+    """How far one model's mean over seeds is from another's, in words that claim no more."""
+    gain = mean(ours) - mean(theirs)
+    if abs(gain) < 0.5 * 10**-digits:
+        return f"the same to {10**-digits:.{digits}f}{unit}"
+    words = f"{abs(gain):.{digits}f}{unit} {'more' if gain > 0 else 'less'}"
+    inside = len(ours) > 1 and abs(gain) <= max(spread(ours), spread(theirs))
+    return words + (", no more than the spread over seeds" if inside else "")
