@@ -13,7 +13,7 @@ from torchcaps.figures.style import save_figure
 from torchcaps.files import write_whole
 from torchcaps.machine import machine
 from torchcaps.studies.catalogue import Finding
-from torchcaps.studies.comparison import Cost, costs_as_json, tell_costs
+from torchcaps.studies.experiment import Cost, costs_as_json, tell_costs
 from torchcaps.studies.faces_words import FacesTable, opening, reading, verdict
 from torchcaps.studies.report import Report
 

@@ -18,7 +18,7 @@ from torchcaps.files import write_whole
 from torchcaps.machine import machine
 from torchcaps.models import CapsNet, Model
 from torchcaps.studies.catalogue import Finding
-from torchcaps.studies.comparison import Cost, costs_as_json, tell_costs
+from torchcaps.studies.experiment import Cost, costs_as_json, tell_costs
 from torchcaps.studies.report import Report
 from torchcaps.studies.rotation_words import RotationTable, opening, verdict
 
