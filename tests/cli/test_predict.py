@@ -5,6 +5,7 @@ import torch
 
 import torchcaps as tc
 from torchcaps.data.images import read_image
+from torchcaps.models import EquivariantCapsNet
 
 
 def scores(folder, *paths, invert=False):
@@ -63,6 +64,7 @@ def test_a_network_that_turns_with_its_input_says_by_how_much(cli, model, pictur
     lines = [line.strip("│").split("│") for line in said.out.splitlines() if ".png" in line]
     shown = [cells[3].strip() for cells in lines]
     built = tc.load_model(folder)
+    assert isinstance(built, EquivariantCapsNet)
     with torch.no_grad():
         images = torch.stack([read_image(path, built.in_shape) for path in paths])
         angles = built.angle(built(images)).tolist()

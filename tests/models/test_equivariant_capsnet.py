@@ -118,6 +118,7 @@ def test_the_drawing_follows_the_pose():
     assert drawn is not None
     for degrees in (45, -45):
         turned = model.decode(tc.ops.rotate_pose(poses, degrees, n=8), index)
+        assert turned is not None
         torch.testing.assert_close(turned, rotate(drawn, degrees), atol=1e-4, rtol=0)
         assert (turned - drawn).abs().max() > 0.1
     assert build(decoder="none")(some(1, 1, 28, 28).float()).reconstruction is None
