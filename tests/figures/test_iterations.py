@@ -60,10 +60,14 @@ def test_title_axes_and_legend(figure, axes):
 
 def test_lines_differ_in_colour_and_marker_and_none_is_left_out():
     many = {r: Spread([0] * 10, [0] * 10) for r in range(1, len(COLOURS) + 3)}
-    axes: list[Any] = iteration_curves(dict.fromkeys("abcd", many), title="").axes
+    figure = iteration_curves(dict.fromkeys("abcd", many), title="")
+    axes: list[Any] = figure.axes
     looks = [(line.get_color(), line.get_marker()) for line in axes[0].lines[::2]]
     assert len(looks) == len(many)
     assert looks[:2] == [(COLOURS[0], MARKERS[0]), (COLOURS[1], MARKERS[1])]
+    figure.draw_without_rendering()
+    legend = figure.legends[0].get_window_extent()
+    assert 0 <= legend.x0 < legend.x1 <= figure.bbox.x1, "cut off"
 
 
 def test_the_png_shows_both_lines(figure, decode):

@@ -18,7 +18,7 @@ def iteration_curves(panels: Mapping[str, Mapping[int, Spread]], *, title: str) 
     """Four panels, one a measure: `panels[measure][R]` at 1, 2, ... iterations, a line for every
     number R of iterations in training, ringed where the test has as many."""
     with rc_context(STYLE):
-        figure = new_figure(9.8, 7.5)
+        figure = new_figure(9.8, 7.8)
         every = figure.subplots(2, 2, sharex=True)
         lines = {}
         for axes, (measure, curves) in zip(every.flat, panels.items(), strict=True):
@@ -38,5 +38,5 @@ def iteration_curves(panels: Mapping[str, Mapping[int, Spread]], *, title: str) 
         )
         ring = Line2D([], [], **_RING, color="0.4", linestyle="none", label="tested as trained")
         handles = [*lines.values(), ring]
-        figure.legend(handles=handles, loc="outside lower center", ncols=min(6, len(handles)))
+        figure.legend(handles=handles, loc="outside lower center", ncols=4)
     return figure
