@@ -12,6 +12,7 @@ for _name, _about in {
     "evaluate": "test a trained model",
     "predict": "say what is on image files",
     "study": "run a whole experiment, from data to report",
+    "explore": "open a local web page that shows what capsules think",
     "models": "list the models",
     "datasets": "list the datasets",
 }.items():

@@ -1,0 +1,47 @@
+"""`torchcaps explore`: a local web page that shows what models think."""
+
+import sys
+
+from torchcaps.cli.parser import make_parser, parse
+from torchcaps.explorer.guard import is_loopback
+from torchcaps.explorer.serving import address, listen, serve
+from torchcaps.explorer.state import open_explorer
+
+PORT = 8765
+
+
+def run(words: list[str]) -> None:
+    parser = make_parser("explore", "open a local web page that shows what capsules think")
+    parser.add_argument(
+        "runs",
+        type=str,
+        nargs="*",
+        help="Runs or studies to look at (default: the newest runs in ./runs; with none, the page "
+        "offers to train).",
+    )
+    parser.add_argument(
+        "--port", type=int, default=PORT, help="Port; if it is taken, the next free one; 0 is any."
+    )
+    parser.add_argument("--host", type=str, default="127.0.0.1", help="Address to listen on.")
+    parser.add_argument("--no_browser", action="store_true", help="Do not open a browser.")
+    options = parse(parser, words)
+    if not 0 <= options.port <= 65535:
+        raise ValueError(
+            f"explore, --port: expected 0 to 65535; got {options.port}; leave it out for {PORT}"
+        )
+    explorer = open_explorer(options.runs)
+    with listen(options.host, options.port) as listening:
+        port = listening.getsockname()[1]
+        if options.port not in (0, port):
+            print(f"port {options.port} is taken; {port} is the next free one")
+        if not is_loopback(options.host):
+            print(
+                f"torchcaps: everyone who can reach this machine can open the page on "
+                f"{options.host}; leave --host out to be alone with it",
+                file=sys.stderr,
+            )
+        print(f"explorer: {address(options.host, port)}  (Ctrl-C ends it)", flush=True)
+        try:
+            serve(explorer, listening, options.host, browser=not options.no_browser)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt("explorer ended") from None

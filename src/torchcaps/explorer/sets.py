@@ -1,0 +1,151 @@
+"""Sets: models that look at the same kind of image, and test images for them."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from torchcaps.data import ImageDataset
+from torchcaps.explorer.refusal import Refused
+from torchcaps.models import CapsNet, EquivariantCapsNet, Model, load_model
+from torchcaps.training import Recipe
+from torchcaps.training.run_folder import CONFIG
+
+SETS = ("digits", "faces")
+_FIRST = 50  # images of each class that a page may choose among
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A model of a set: its weights, and what a page can ask of it."""
+
+    id: str
+    folder: str
+    model: Model
+    pose_dim: int | None
+
+    @property
+    def has_lengths(self) -> bool:
+        """Whether its scores are lengths of capsules, not logits."""
+        return self.pose_dim is not None
+
+    @property
+    def can(self) -> dict[str, bool]:
+        return {
+            "decode": getattr(self.model, "decoder", None) is not None,
+            "angle": isinstance(self.model, EquivariantCapsNet),
+            "routing": isinstance(self.model, CapsNet | EquivariantCapsNet),
+        }
+
+    @property
+    def iterations(self) -> int | None:
+        """Of its routing; None without."""
+        if isinstance(self.model, CapsNet | EquivariantCapsNet):
+            return self.model.capsules.iterations
+        return None
+
+    def as_json(self) -> dict[str, Any]:
+        turning = isinstance(self.model, EquivariantCapsNet)
+        return {
+            "id": self.id,
+            "name": self.model.name,
+            "folder": self.folder,
+            "kind": "lengths" if self.has_lengths else "probabilities",
+            "parameters": sum(p.numel() for p in self.model.parameters()),
+            "pose_dim": self.pose_dim,
+            "iterations": self.iterations,
+            "orientations": self.model.n if turning else None,
+            "window": self.model.window if turning else None,
+            "can": self.can,
+        }
+
+
+@dataclass(frozen=True)
+class ModelSet:
+    """Never changed, only replaced: requests that run beside each other share it."""
+
+    id: str
+    recipe: Recipe  # of its data
+    test_set: ImageDataset
+    models: tuple[Shown, ...]
+
+    @property
+    def in_shape(self) -> tuple[int, int, int]:
+        return self.test_set.in_shape
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.test_set.classes
+
+    @cached_property
+    def by_id(self) -> dict[str, Shown]:
+        return {shown.id: shown for shown in self.models}
+
+    def require_models(self) -> None:
+        if not self.models:
+            raise Refused(
+                f"{self.id}: expected at least one trained model; got none; train some first", 409
+            )
+
+    def as_json(self) -> dict[str, Any]:
+        labels = self.test_set.labels
+        return {
+            "id": self.id,
+            "dataset": self.recipe.data,
+            "in_shape": list(self.in_shape),
+            "classes": list(self.classes),
+            "test_images": len(self.test_set),
+            "first_of_class": [
+                (labels == k).nonzero().flatten()[:_FIRST].tolist()
+                for k in range(len(self.classes))
+            ],
+            "models": [shown.as_json() for shown in self.models],
+        }
+
+
+def set_of(recipe: Recipe) -> str:
+    """The id of the set that a run with this recipe belongs to."""
+    wholes = recipe.data_options.get("task", "wholes") == "wholes"
+    return "faces" if recipe.data == "faces" and wholes else "digits"
+
+
+def load_set(id: str, folders: list[Path], recipe: Recipe) -> ModelSet:
+    """The models in `folders`, on the test images of the first; of `recipe` if there are none.
+
+    Raises a `ValueError` for a model that cannot be loaded, that answers with NaN, or that
+    does not fit the others.
+    """
+    if folders:
+        recipe = Recipe.load(folders[0] / CONFIG)
+    test_set = recipe.load_data("test")
+    models: list[Shown] = []
+    for folder in folders:
+        model = load_model(folder)
+        _check_fits(model, folder, test_set, folders[0])
+        taken = sum(shown.model.name == model.name for shown in models)
+        name = f"{model.name}-{taken + 1}" if taken else model.name
+        models.append(Shown(name, str(folder), model, _try(model, folder)))
+    return ModelSet(id, recipe, test_set, tuple(models))
+
+
+def _check_fits(model: Model, folder: Path, test_set: ImageDataset, first: Path) -> None:
+    if model.in_shape != test_set.in_shape or model.classes != test_set.classes:
+        raise ValueError(
+            f"explore, {folder}: expected a model for images {test_set.in_shape} of the classes "
+            f"{', '.join(test_set.classes)}, as {first} has; got one for {model.in_shape} of "
+            f"{', '.join(model.classes)}; explore them one after the other"
+        )
+
+
+@torch.inference_mode()
+def _try(model: Model, folder: Path) -> int | None:
+    """The size of the model's poses. The first forward also makes what later ones reuse."""
+    out = model(torch.zeros(1, *model.in_shape))
+    if not bool(out.scores.isfinite().all()):
+        raise ValueError(
+            f"explore, {folder}: expected a model with finite scores; got NaN or infinity; its "
+            "training diverged, train it again with a smaller lr"
+        )
+    return None if out.poses is None else out.poses.shape[-1]
