@@ -67,5 +67,5 @@ def test_no_more_parts_than_there_are():
 
 
 def test_a_model_without_couplings_is_refused():
-    with pytest.raises(ValueError, match=r"explain_routing, model: expected .* got cnn"):
+    with pytest.raises(ValueError, match=r"route_image, model: expected .* got cnn"):
         explain_routing(tc.create_model("cnn", (1, 8, 8), 4), torch.rand(1, 8, 8))

@@ -6,10 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from torchcaps.analysis.routing import with_couplings
-from torchcaps.models import CapsNet, Model
+from torchcaps.analysis.routed_image import RoutedImage, route_image
+from torchcaps.models import Model
 from torchcaps.ops import lengths
-from torchcaps.ops.routing import dynamic_routing, votes
 
 
 class Part(NamedTuple):
@@ -26,7 +25,8 @@ class RoutingExample(NamedTuple):
     """parts: the strongest primary capsules, the strongest first.
 
     couplings: `[R, P, J]` of these parts, iteration by iteration.
-    lengths: `[R, J]` of the class capsules, had routing ended there.
+    lengths: `[R, J]` of the class capsules, had routing ended there; of a network that looks at a
+        window of orientations, its scores.
     """
 
     parts: tuple[Part, ...]
@@ -47,28 +47,22 @@ def explain_routing(
 
     Raises a `ValueError` for a model without class capsules by routing.
     """
-    net = with_couplings(model, "explain_routing").eval()
-    layer = net.capsules
-    u = net.primary_capsules(image[None])
-    u_hat = votes(u, layer.weight)
-    routings = [
-        dynamic_routing(u_hat, r, bias=layer.bias, leaky=layer.leaky)
-        for r in range(1, layer.iterations + 1)
-    ]
-    length, child = lengths(u)[0].topk(min(strongest, u.shape[1]))
-    return RoutingExample(
-        tuple(_part(net, int(i), float(l)) for i, l in zip(child, length, strict=True)),
-        torch.stack([routing.couplings[0, child] for routing in routings]),
-        torch.stack([lengths(routing.poses)[0] for routing in routings]),
-    )
+    routed = route_image(model, image)
+    child, parts = strongest_parts(routed, strongest)
+    return RoutingExample(parts, routed.couplings[:, child], routed.scores)
 
 
-def _part(net: CapsNet, child: int, length: float) -> Part:
-    """Children come by type, then row by row; the stem has stride 1."""
-    conv, (_, height, width) = net.primary.conv, net.in_shape
-    stem = net.stem.kernel_size[0]
-    rows, columns = net.primary.grid(height - stem + 1, width - stem + 1)
-    kind, place = divmod(child, rows * columns)
-    row, column = divmod(place, columns)
-    stride = conv.stride[0]
-    return Part(kind, length, stride * row, stride * column, stem + conv.kernel_size[0] - 1)
+def strongest_parts(routed: RoutedImage, count: int) -> tuple[Tensor, tuple[Part, ...]]:
+    """The longest children, the longest first: their numbers, and what they are."""
+    strength = lengths(routed.children)
+    length, child = strength.topk(min(count, len(strength)))
+    return child, tuple(_part(routed, int(i), float(l)) for i, l in zip(child, length, strict=True))
+
+
+def _part(routed: RoutedImage, child: int, length: float) -> Part:
+    """Children come by type, then row by row."""
+    field = routed.field
+    kind, place = divmod(child, field.rows * field.columns)
+    row, column = divmod(place, field.columns)
+    top, left = field.top + field.stride * row, field.left + field.stride * column
+    return Part(kind, length, top, left, field.side)

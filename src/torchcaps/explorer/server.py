@@ -19,7 +19,8 @@ from torchcaps.explorer.fields import Fields, parse_json
 from torchcaps.explorer.figure import figure_json, new_figure
 from torchcaps.explorer.guard import Guard, read_body
 from torchcaps.explorer.refusal import Refused
-from torchcaps.explorer.requests import read_decode, read_look, read_sweep
+from torchcaps.explorer.requests import read_decode, read_look, read_route, read_sweep
+from torchcaps.explorer.routing_view import routing
 from torchcaps.explorer.state import Explorer
 from torchcaps.explorer.views import decode, sweep, view
 
@@ -39,6 +40,7 @@ def make_app(explorer: Explorer, host: str = "127.0.0.1") -> Starlette:
         _get("figure", _figure),
         _post("view", lambda fields: view(read_look(fields, sets))),
         _post("sweep", lambda fields: sweep(read_sweep(fields, sets))),
+        _post("routing", lambda fields: routing(read_route(fields, sets))),
         _post("decode", lambda fields: decode(read_decode(fields, sets))),
         Mount("/", StaticFiles(directory=STATIC, html=True)),
     ]

@@ -66,11 +66,15 @@ class DenseCapsules(nn.Module):
             backend=self.backend,
         )
 
+    def votes(self, u: Float[Tensor, "B I E"]) -> Float[Tensor, "B I J D"]:
+        """What routing compares: every child's prediction of every parent."""
+        self._check(u)
+        return votes(u, self.weight)
+
     def explain(self, u: Float[Tensor, "B I E"]) -> Routing:
         """The same routing on the plain path, with the couplings of every iteration."""
-        self._check(u)
         return dynamic_routing(
-            votes(u, self.weight),
+            self.votes(u),
             self.iterations,
             bias=self.bias,
             leaky=self.leaky,

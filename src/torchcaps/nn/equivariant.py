@@ -81,25 +81,29 @@ class EquivariantCapsules(ExpandedFilters):
             detach=self.detach,
             backend=self.backend,
         )
-        return self._tell(poses)
+        return self.tell(poses)
+
+    def votes(self, u: Float[Tensor, "B I n"]) -> Float[Tensor, "B I J Sd"]:
+        """What routing compares: every child's prediction of every parent, among the waves."""
+        return votes(self._hear(u), self.filters())
 
     def explain(self, u: Float[Tensor, "B I n"]) -> Routing:
         """The same routing on the plain path, with the couplings of every iteration."""
         told = dynamic_routing(
-            votes(self._hear(u), self.filters()),
+            self.votes(u),
             self.iterations,
             leaky=self.leaky,
             detach=self.detach,
             history=True,
         )
-        return told._replace(poses=self._tell(told.poses))
+        return told._replace(poses=self.tell(told.poses))
 
     def _hear(self, u: Tensor) -> Float[Tensor, "B I Q"]:
         """What the filters can hear of the children, wave by wave over the orientation."""
         self._check(u)
         return u @ self.heard.T.to(u)
 
-    def _tell(self, v: Float[Tensor, "B J Sd"]) -> Float[Tensor, "B J D"]:
+    def tell(self, v: Float[Tensor, "B J Sd"]) -> Float[Tensor, "B J D"]:
         """Poses at the n orientations. The waves are orthonormal: no length, no product moves."""
         waves = v.unflatten(-1, (len(self.told), self.dim))
         return (self.told.T.to(v) @ waves).flatten(-2)
