@@ -35,10 +35,9 @@ def field_of_view(net: CapsNet | EquivariantCapsNet) -> FieldOfView:
     What a normalisation reads of the whole image is not counted. Of an image that is not square
     and whose maps are pooled, the side is the longer of two that may differ.
     """
-    windows = _capsnet_windows if isinstance(net, CapsNet) else _equivariant_windows
     height, width = net.in_shape[1:]
-    rows, top, stride, tall = _follow(windows(net, height), height)
-    columns, left, _, wide = _follow(windows(net, width), width)
+    rows, top, stride, tall = _follow(_windows(net, height), height)
+    columns, left, _, wide = _follow(_windows(net, width), width)
     return FieldOfView(rows, columns, top, left, stride, max(tall, wide))
 
 
@@ -53,14 +52,18 @@ def _follow(windows: Iterator[_Window], size: int) -> tuple[int, int, int, int]:
     return size, start, stride, extent
 
 
-def _capsnet_windows(net: CapsNet, size: int) -> Iterator[_Window]:
+def _windows(net: CapsNet | EquivariantCapsNet, size: int) -> Iterator[_Window]:
+    return _capsnet_windows(net) if isinstance(net, CapsNet) else _turning_windows(net, size)
+
+
+def _capsnet_windows(net: CapsNet) -> Iterator[_Window]:
     for conv in (net.stem, net.primary.conv):
         padding = conv.padding[0]
         assert isinstance(padding, int)
         yield _Window(conv.kernel_size[0], conv.stride[0], padding)
 
 
-def _equivariant_windows(net: EquivariantCapsNet, size: int) -> Iterator[_Window]:
+def _turning_windows(net: EquivariantCapsNet, size: int) -> Iterator[_Window]:
     for layer in (*net.features, net.primary):
         if isinstance(layer, LiftingConv2d | GroupConv2d):
             window = _Window(layer.kernel_size, layer.stride, layer.padding)
