@@ -2,17 +2,16 @@
 
 import pytest
 
-from torchcaps.analysis.rotation import RotationCurve
+from torchcaps.analysis.transformed import MovedTest, TransformCurve
 from torchcaps.studies.rotation_words import RotationTable, opening, verdict
-from torchcaps.training import Evaluation
 
 ANGLES = (-30, 0, 30)
 
 
 def curve(*seeds, degrees=ANGLES, mse=None):
     """Percent at each angle, one list a seed."""
-    tests = [[Evaluation(p / 100, 0.0, mse, 1234) for p in seed] for seed in seeds]
-    return RotationCurve(degrees, tests)
+    tests = [[MovedTest(p / 100, 0.0, mse, 1234) for p in seed] for seed in seeds]
+    return TransformCurve("rotation", degrees, tests)
 
 
 def table(ours, theirs, **options):
@@ -124,7 +123,9 @@ def test_the_advantage_is_over_the_first_rival_whoever_stands_beside():
 
 
 def test_the_upright_error_is_that_of_zero_degrees_or_none():
-    ours = RotationCurve((15, 0), [[Evaluation(0, 0, 0.5, 1), Evaluation(0, 0, 0.25, 1)]])
+    ours = TransformCurve(
+        "rotation", (15, 0), [[MovedTest(0, 0, 0.5, 1), MovedTest(0, 0, 0.25, 1)]]
+    )
     assert RotationTable({"a": ours, "b": ours}).upright_mse() == 0.25
     assert table(([50],), ([40],), degrees=(15,), mse=0.1).upright_mse() is None
 

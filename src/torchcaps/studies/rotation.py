@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from torchcaps.analysis.rotation import measure_rotation
+from torchcaps.analysis.transformed import measure_transform
 from torchcaps.studies.catalogue import STUDIES, Finding, Study
 from torchcaps.studies.comparison import Comparison
 from torchcaps.studies.rotation_report import RotationResults, write_results
@@ -40,8 +40,12 @@ def run(options: RotationOptions, folder: Path, quiet: bool) -> Finding:
     with Progress(console=Console(stderr=True), disable=quiet) as progress:
         for name, seeds in models.items():
             task = progress.add_task(f"turning for {name}", total=len(seeds) * len(options.angles))
-            curves[name] = measure_rotation(
-                seeds, test_set, options.angles, each=lambda task=task: progress.advance(task)
+            curves[name] = measure_transform(
+                seeds,
+                test_set,
+                "rotation",
+                options.angles,
+                each=lambda task=task: progress.advance(task),
             )
     results = RotationResults(
         settings=asdict(options),

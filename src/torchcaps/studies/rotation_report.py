@@ -9,7 +9,7 @@ import torch
 
 import torchcaps
 from torchcaps.analysis.perturbation import perturb
-from torchcaps.analysis.rotation import RotationCurve
+from torchcaps.analysis.transformed import TransformCurve
 from torchcaps.data import ImageDataset
 from torchcaps.figures.curves import Spread, accuracy_curves
 from torchcaps.figures.images import image_grid
@@ -29,7 +29,7 @@ class RotationResults:
 
     settings: dict[str, Any]
     command: str
-    curves: dict[str, RotationCurve]
+    curves: dict[str, TransformCurve]
     costs: dict[str, Cost]
     example: Model
     test_set: ImageDataset
@@ -68,13 +68,13 @@ def _as_json(results: RotationResults, table: RotationTable) -> dict[str, Any]:
             name: {
                 "mean": curve.mean(),
                 "sd": curve.sd(),
-                "seeds": [curve.accuracies(k) for k in range(len(curve.degrees))],
+                "seeds": [curve.seeds(k) for k in range(len(curve.amounts))],
             }
             for name, curve in results.curves.items()
         },
         "advantage": table.advantage(),
         "reconstruction_mse": {
-            name: [test.reconstruction_mse for test in curve.evaluations[0]]
+            name: [test.reconstruction_mse for test in curve.tests[0]]
             for name, curve in results.curves.items()
         },
     }

@@ -2,18 +2,18 @@
 
 from typing import Any
 
-from torchcaps.analysis.rotation import RotationCurve
+from torchcaps.analysis.transformed import TransformCurve
 from torchcaps.studies.words import cell, compare
 
 
 class RotationTable:
     """Means over seeds at every angle; the advantage is the first model's over the second."""
 
-    def __init__(self, curves: dict[str, RotationCurve]) -> None:
+    def __init__(self, curves: dict[str, TransformCurve]) -> None:
         self.curves = curves
         self.names = list(curves)
-        self.degrees = curves[self.names[0]].degrees
-        self.seeds = len(curves[self.names[0]].evaluations)
+        self.degrees = curves[self.names[0]].amounts
+        self.seeds = len(curves[self.names[0]].tests)
 
     def advantage(self) -> list[float]:
         """Percent points at each angle."""
@@ -27,7 +27,7 @@ class RotationTable:
         """Cells as text, one row an angle."""
         angles = range(len(self.degrees))
         cells = {
-            name: [cell(curve.accuracies(k), unit=" %") for k in angles]
+            name: [cell(curve.seeds(k), unit=" %") for k in angles]
             for name, curve in self.curves.items()
         }
         return [
@@ -57,14 +57,14 @@ class RotationTable:
         """Reconstruction error of the first model on images that are not turned."""
         if 0 not in self.degrees:
             return None
-        return self.curves[self.names[0]].evaluations[0][self.degrees.index(0)].reconstruction_mse
+        return self.curves[self.names[0]].tests[0][self.degrees.index(0)].reconstruction_mse
 
 
-def opening(settings: dict[str, Any], curves: dict[str, RotationCurve]) -> str:
+def opening(settings: dict[str, Any], curves: dict[str, TransformCurve]) -> str:
     """What was done."""
     names = list(curves)
-    seeds = len(next(iter(curves.values())).evaluations)
-    tested = next(iter(curves.values())).evaluations[0][0].images
+    seeds = len(next(iter(curves.values())).tests)
+    tested = next(iter(curves.values())).tests[0][0].images
     images = settings["train_images"] or "all"
     epochs = "1 epoch" if settings["epochs"] == 1 else f"{settings['epochs']} epochs"
     return (
@@ -82,7 +82,7 @@ def verdict(table: RotationTable) -> list[str]:
     sentences = []
     for k in sorted({0, len(table.degrees) - 1}, key=lambda k: table.degrees[k]):
         mean = [table.curves[name].mean()[k] for name in (ours, theirs)]
-        seeds = [table.curves[name].accuracies(k) for name in (ours, theirs)]
+        seeds = [table.curves[name].seeds(k) for name in (ours, theirs)]
         apart = compare(*seeds, unit=" points", digits=1)
         sentences.append(
             f"Turned by {table.degrees[k]:+g} degrees, {ours} names {mean[0]:.1f} % of the images "
