@@ -1,0 +1,144 @@
+// The score of the right class against the angle: the last moves as dots, a sweep as lines.
+
+import { axes, line, onWidth } from "../chart.js";
+import { h, put, s, set } from "../dom.js";
+import { Latest } from "../engine.js";
+import { wrapDegrees } from "../store.js";
+
+const HEIGHT = 230;
+const KEPT = 90;
+const SETTLED = 450;
+const AXIS = { range: [0, 1], ticks: [[0, "0"], [0.5, ".5"], [1, "1"]] };
+const ANGLES = {
+  range: [-180, 180],
+  ticks: [-180, -135, -90, -45, 0, 45, 90, 135, 180].map((angle) => [angle, `${angle}°`]),
+  label: "rotation of the picture, counter-clockwise",
+};
+
+export class TracePanel {
+  #context;
+  #store;
+  #sweeps;
+  #moves = [];
+  #swept = null;
+  #wanted = false;
+  #width = 0;
+  #view = null;
+
+  constructor(context, element) {
+    this.#context = context;
+    this.#store = context.store;
+    this.#sweeps = new Latest((question) => context.engine.sweep(question));
+    this.svg = s("svg", { class: "chart", role: "img", onpointerdown: (event) => this.#scrub(event), onpointermove: (event) => this.#scrub(event) });
+    this.title = h("h3");
+    this.button = h("button", { type: "button", id: "sweep", onclick: () => this.sweep() }, "Sweep −180° … 180°");
+    this.words = h("p", { class: "soft words", "aria-live": "polite" });
+    put(element, h("div", { class: "row" }, this.title, this.button), this.svg, this.words);
+    onWidth(this.svg, (width) => {
+      this.#width = width;
+      this.#draw();
+    });
+  }
+
+  /** Forget the moves of another picture; a sweep that was asked for once is kept up to date. */
+  state(state, before) {
+    const [{ degrees: _, ...rest }, { degrees: __, ...old }] = [state.transform, before.transform];
+    const other = state.set !== before.set;
+    const stale = other || state.source !== before.source || JSON.stringify(rest) !== JSON.stringify(old);
+    if (!stale) return;
+    this.#swept = null;
+    if (other) this.#wanted = false;
+    if (other || state.source.kind !== "face") this.#moves = [];
+    clearTimeout(this.timer);
+    if (this.#wanted) this.timer = setTimeout(() => this.sweep(), SETTLED);
+  }
+
+  show(view, state) {
+    this.#view = view;
+    const scores = view.answers.map((answer) => answer.scores[view.watched]);
+    const right = view.answers.map((answer) => answer.winner === view.watched);
+    this.#moves.push({ degrees: wrapDegrees(state.transform.degrees), scores, right });
+    this.#moves.splice(0, this.#moves.length - KEPT);
+    this.#draw();
+  }
+
+  /** Measure every angle at once. */
+  async sweep() {
+    if (this.#view === null) return;
+    this.#wanted = true;
+    const { set: id, source, transform } = this.#store.state;
+    set(this.button, { "aria-busy": "true" });
+    try {
+      const swept = await this.#sweeps.ask({ set: id, source, transform, class: this.#view.watched });
+      const now = this.#store.state;
+      if (swept === undefined || now.set !== id || now.source !== source) return;
+      this.#swept = swept;
+      this.#draw();
+      put(this.words, this.#tell(swept));
+    } catch (error) {
+      this.#context.notice.show(error);
+    } finally {
+      set(this.button, { "aria-busy": null });
+    }
+  }
+
+  /** In how wide a range of angles around upright each network stays right. */
+  #tell({ degrees, curves }) {
+    return curves.map(({ model, scores, right }) => {
+      const total = right.filter(Boolean).length - (right[0] && right.at(-1) ? 1 : 0);
+      const least = Math.min(...scores.filter((_, k) => Math.abs(degrees[k]) <= 40));
+      return h(
+        "span",
+        { "--accent": this.#context.colour(model) },
+        h("i", { class: "swatch" }),
+        `${model}: right at ${total} of 36 angles, at least ${least.toFixed(2)} within ±40°`,
+      );
+    });
+  }
+
+  #draw() {
+    if (this.#width === 0 || this.#view === null) return;
+    const { classes, models } = this.#context.set();
+    const name = classes[this.#view.watched];
+    put(this.title, "Score of ", h("b", {}, name), " against the angle");
+    this.svg.setAttribute("aria-label", `Score of ${name} of ${models.map((model) => model.id).join(", ")} against the rotation of the picture`);
+    const narrow = this.#width < 480;
+    const ticks = ANGLES.ticks.filter(([angle]) => !narrow || angle % 90 === 0);
+    const { across, up, edge } = axes(this.svg, this.#width, HEIGHT, { ...ANGLES, ticks }, AXIS);
+    this.across = across;
+    const here = across(wrapDegrees(this.#store.state.transform.degrees));
+    this.svg.append(s("path", { class: "here", d: line([[here, edge.top], [here, edge.bottom]]) }));
+    models.forEach((model, at) => this.svg.append(this.#curveOf(model.id, at, across, up)));
+  }
+
+  #curveOf(id, at, across, up) {
+    const swept = this.#swept?.curves.find((curve) => curve.model === id);
+    const points = swept?.scores.map((score, k) => [across(this.#swept.degrees[k]), up(score)]) ?? [];
+    const dot = ([x, y], right, attributes) =>
+      s("circle", { class: right ? "dot" : "dot wrong", cx: x, cy: y, ...attributes });
+    const last = this.#moves.length - 1;
+    return s(
+      "g",
+      { "--accent": this.#context.colour(id), "data-model": id },
+      points.length > 0 ? s("path", { class: "curve", d: line(points) }) : null,
+      points.map((point, k) => dot(point, swept.right[k], { r: 2.6 })),
+      this.#moves.map((move, k) =>
+        dot([across(move.degrees), up(move.scores[at])], move.right[at], {
+          r: k === last ? 5 : 2.2,
+          opacity: k === last ? 1 : 0.15 + (0.5 * k) / KEPT,
+          class: `${move.right[at] ? "dot" : "dot wrong"}${k === last ? " last" : ""}`,
+        }),
+      ),
+    );
+  }
+
+  /** Press on the chart to turn the picture to that angle. */
+  #scrub(event) {
+    if (!this.across || (event.buttons & 1) === 0) return;
+    const box = this.svg.getBoundingClientRect();
+    const low = this.across(-180);
+    const share = (event.clientX - box.left - low) / (this.across(180) - low);
+    if (share < -0.02 || share > 1.02) return;
+    this.#store.move({ degrees: Math.round(Math.min(1, Math.max(0, share)) * 360 - 180) });
+  }
+}
