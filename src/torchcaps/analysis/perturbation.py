@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from torchcaps.models import CapsNet, Model
@@ -33,17 +33,35 @@ def perturb(
 
     Source: Sabour et al. 2017, figure 4.
     """
+    net = with_decoder(model, "perturb").eval()
+    out = net(image[None])
+    winner = out.scores.argmax(-1)
+    return Perturbation(move(net, out.poses, winner, offsets)[0], offsets, int(winner))
+
+
+def move(
+    net: CapsNet,
+    poses: Float[Tensor, "B J D"],
+    index: Int[Tensor, " B"],
+    offsets: tuple[float, ...],
+) -> Float[Tensor, "B D K C H W"]:
+    """Draw the capsules `index` of each image with each dimension moved by each of K offsets."""
+    count, _, dim = poses.shape
+    moves = torch.eye(dim)[:, None] * torch.tensor(offsets)[:, None]  # [D, K, D]
+    times = dim * len(offsets)
+    moved = poses.repeat_interleave(times, 0)
+    chosen = index.repeat_interleave(times)
+    moved[torch.arange(len(moved)), chosen] += moves.flatten(0, 1).repeat(count, 1).to(poses)
+    drawn = net.decode(moved, chosen)
+    assert drawn is not None
+    return drawn.unflatten(0, (count, dim, len(offsets)))
+
+
+def with_decoder(model: Model, where: str) -> CapsNet:
+    """The model, if it has capsules and draws them; else a `ValueError`."""
     if not isinstance(model, CapsNet) or model.decoder is None:
         raise ValueError(
-            f"perturb, model: expected capsules and a decoder; got {model.name}, which lacks them; "
+            f"{where}, model: expected capsules and a decoder; got {model.name}, which lacks them; "
             "take a capsnet with decoder 'mlp' or 'conv'"
         )
-    out = model.eval()(image[None])
-    winner = int(out.scores.argmax())
-    dim = out.poses.shape[2]
-    moves = torch.eye(dim)[:, None] * torch.tensor(offsets)[:, None]  # [D, offsets, D]
-    poses = out.poses.repeat(dim * len(offsets), 1, 1)
-    poses[:, winner] += moves.flatten(0, 1).to(poses)
-    drawn = model.decode(poses, torch.full((len(poses),), winner, device=poses.device))
-    assert drawn is not None
-    return Perturbation(drawn.unflatten(0, (dim, len(offsets))), offsets, winner)
+    return model

@@ -45,6 +45,8 @@ class Shape(NamedTuple):
 
 
 QUANTITIES = Shape._fields
+# What comes back to itself, and after how much.
+PERIOD = {"rotation": 180.0}
 # Ink that spreads less than this (squared pixels) lies in one row, but for rounding.
 ONE_ROW = 1e-6
 
