@@ -67,6 +67,7 @@ class Explorer {
     this.offer = new TrainingOffer(this.context, at("offer"), (id) => this.#trained(id));
     this.store.listen((state, before) => this.#changed(state, before));
     makeTour(at("tour"), this.store, {
+      ready: () => this.#ready(),
       sweep: () => this.page.trace.sweep(),
       pose: () => this.loop.last && this.context.lookInto(this.loop.last.view).answer?.pose,
       play: () => this.page.routing.play(),
@@ -97,6 +98,8 @@ class Explorer {
     document.documentElement.dataset.set = state.set;
     this.#drawSwitches(state.set);
     at("bench").hidden = !ready;
+    at("tour").hidden = !this.context.sets.some((one) => one.models.length > 0);
+    for (const id of ["copy-link", "save-picture", "copy-python"]) at(id).hidden = !ready;
     if (!ready) {
       this.store.replace(state);
       return this.offer.open(state.set, this.context.training);
@@ -123,12 +126,21 @@ class Explorer {
     if (id !== "faces" || source.kind === "face") this.loop.look();
   }
 
+  /** Go to another set, where it was left. */
+  #switchTo(id) {
+    if (id === this.store.state.set) return undefined;
+    this.#remembered.set(this.store.state.set, this.store.state);
+    return this.#open(this.#remembered.get(id) ?? freshState(id));
+  }
+
+  /** A set that has networks. */
+  async #ready() {
+    const other = this.context.sets.find((one) => one.models.length > 0);
+    if (this.context.set().models.length === 0) await this.#switchTo(other.id);
+  }
+
   #drawSwitches(id) {
-    const open = (other) => () => {
-      if (other === this.store.state.set) return;
-      this.#remembered.set(this.store.state.set, this.store.state);
-      this.#open(this.#remembered.get(other) ?? freshState(other));
-    };
+    const open = (other) => () => this.#switchTo(other);
     put(
       at("sets"),
       this.context.sets.map((one) =>
@@ -163,10 +175,7 @@ class Explorer {
   }
 
   async #scramble() {
-    if (this.store.state.set !== "faces") {
-      this.#remembered.set(this.store.state.set, this.store.state);
-      await this.#open(this.#remembered.get("faces") ?? freshState("faces"));
-    }
+    await this.#switchTo("faces");
     if (this.context.set().models.length > 0) await this.page.faces.scramble();
   }
 

@@ -2,6 +2,7 @@
 
 import { put } from "./dom.js";
 import { AnswersPanel } from "./panels/answers.js";
+import { Dock } from "./panels/dock.js";
 import { FacePanel } from "./panels/faces.js";
 import { PosePanel } from "./panels/pose.js";
 import { ReconstructionPanel } from "./panels/reconstruction.js";
@@ -26,6 +27,7 @@ export class Page {
     this.source = new SourcePanel(context);
     this.faces = new FacePanel(context, this.stage);
     this.sliders = new TransformSliders(context);
+    this.dock = new Dock(context, this.stage.element);
     this.answers = new AnswersPanel(context, body("scores"));
     this.trace = new TracePanel(context, document.querySelector("#scores .trace"));
     this.pose = new PosePanel(context, body("pose"));
@@ -56,6 +58,7 @@ export class Page {
   state(state, before) {
     this.stage.state(state);
     this.sliders.state(state);
+    this.dock.state(state);
     if (state.set === "faces") this.faces.state(state);
     else this.source.state(state);
     this.trace.state(state, before);
@@ -67,6 +70,7 @@ export class Page {
   show(view, state, decoded) {
     const look = this.#context.lookInto(view);
     this.stage.show(view, state);
+    this.dock.show(view);
     this.answers.show(view);
     this.trace.show(view, state);
     this.pose.show(view, state, look);

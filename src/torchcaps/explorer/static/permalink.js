@@ -20,7 +20,7 @@ export function toHash(state) {
   for (const name of moved) words.set(name, transform[name]);
   for (const name of ["model", "iterations", "shown"]) if (state[name] !== null) words.set(name, state[name]);
   if (state.roll !== 0) words.set("roll", state.roll);
-  if (state.delta?.some((value) => value !== 0)) words.set("delta", state.delta.map(short).join(" "));
+  if (state.delta?.some((value) => value !== 0)) words.set("delta", state.delta.join(" "));
   return { text: words.toString(), whole };
 }
 
@@ -58,10 +58,10 @@ function sourceOf(words, info) {
 
 /** name;seed;edited;thickness;expression;shown;whole;part;part...; a pose is "x y rotation scale". */
 function packFigure(figure, { seed, edited }) {
-  const pose = (one) => POSE.map((name) => short(one[name])).join(" ");
+  const pose = (one) => POSE.map((name) => one[name]).join(" ");
   const shown = figure.shown.map((one) => (one ? "1" : "0")).join("");
   const parts = figure.parts.map((part) => `${part.name}: ${pose(part)}`);
-  return [figure.figure, seed ?? 0, edited ? 1 : 0, short(figure.thickness), short(figure.expression), shown, pose(figure.whole), ...parts].join(";");
+  return [figure.figure, seed ?? 0, edited ? 1 : 0, figure.thickness, figure.expression, shown, pose(figure.whole), ...parts].join(";");
 }
 
 function unpackFigure(text) {
@@ -94,8 +94,4 @@ function numbers(text) {
 function whole(text, least, most) {
   const value = number(text);
   return Number.isInteger(value) && value >= least && value <= most ? value : null;
-}
-
-function short(value) {
-  return Number(value.toFixed(4));
 }

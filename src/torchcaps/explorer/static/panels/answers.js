@@ -51,9 +51,9 @@ export class AnswersPanel {
     const element = h(
       "article",
       { class: "card", "--accent": this.#context.colour(model.id), "data-model": model.id },
-      h("h3", {}, h("i", { class: "swatch" }), model.id),
+      h("h3", {}, h("i", { class: "swatch" }), breakable(model.id)),
       h("p", { class: "kind", title: `${model.parameters.toLocaleString("en")} parameters, from ${model.folder}` }, KINDS[model.kind]),
-      h("p", { class: "says" }, h("span", { class: "soft" }, "says "), name, verdict),
+      h("p", { class: "says" }, h("span", { class: "soft" }, "says "), name, " ", verdict),
       h("ul", { "aria-label": `Scores of ${model.id}` }, rows.map(({ row }) => row)),
     );
     return { element, rows, name, verdict };
@@ -63,4 +63,9 @@ export class AnswersPanel {
 /** A digit is "a 7", a word "a face". */
 function article(name) {
   return /^(8|11|18|[aeiou])/i.test(name) ? `an ${name}` : `a ${name}`;
+}
+
+/** A name that may be broken after an underscore. */
+function breakable(name) {
+  return name.split(/(?<=_)/).flatMap((piece) => [piece, h("wbr")]);
 }

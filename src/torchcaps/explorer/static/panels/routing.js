@@ -122,7 +122,7 @@ export class RoutingPanel {
     // A position of the grid stands for `stride` pixels about the middle of the square it sees.
     const edge = (field.side - field.stride) / 2;
     const more = rgb(this.#context.colour(this.#model.id));
-    paintSigned(this.heat, map.data.flat(), map.shape, [more, rgb("--soft")], 0.75);
+    paintSigned(this.heat, map.data.flat(), map.shape, [more, rgb("--soft")], 0.6);
     Object.assign(this.heat.style, {
       left: `${(100 * (field.left + edge)) / width}%`,
       top: `${(100 * (field.top + edge)) / height}%`,

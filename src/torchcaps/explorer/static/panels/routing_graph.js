@@ -5,7 +5,7 @@ import { paint } from "../pixels.js";
 
 const ROW = 35;
 const THUMB = 29;
-const THICKEST = 11;
+const THICKEST = 14;
 const THINNEST = 0.35;
 
 export class RoutingGraph {

@@ -14,7 +14,7 @@ export function makeTour(list, store, acts) {
   put(
     list,
     steps.map(([words, panel, act]) =>
-      h("li", {}, h("button", { type: "button", onclick: () => go(panel, act) }, words)),
+      h("li", {}, h("button", { type: "button", onclick: () => acts.ready().then(() => go(panel, act)) }, words)),
     ),
   );
 }

@@ -1,6 +1,7 @@
 // The offer to train where a set has no networks yet, and how far the training is.
 
 import { h, put } from "../dom.js";
+import { paint, toneOf, unpack } from "../pixels.js";
 
 const EVERY = 500;
 const WORDS = {
@@ -8,11 +9,13 @@ const WORDS = {
     title: "No network has been trained yet",
     text: "Three small ones can be trained here, on the 1,797 handwritten digits that come with torchcaps: a capsule network, one that turns with its picture by construction, and a CNN to compare them with. It takes about a minute or two.",
     button: "Train them now",
+    pictures: [0, 1, 2, 3].map((index) => ["", { kind: "test", index }]),
   },
   faces: {
     title: "Faces need networks of their own",
     text: "Drawings of faces, houses and cars consist of the same parts in different places. A capsule network and a CNN can be trained on them here; then you may drag the parts about and see who minds. It takes a few minutes.",
     button: "Train them now",
+    pictures: ["face", "house", "car", "eyes below mouth"].map((name) => [name, null]),
   },
 };
 
@@ -33,9 +36,11 @@ export class TrainingOffer {
   /** Offer to train this set, or show how far that is. */
   open(set, training) {
     this.#shown = set;
-    const { title, text, button } = WORDS[set];
+    const { title, text, button, pictures } = WORDS[set];
     this.button.textContent = button;
-    put(this.element, h("h2", { id: "offer-title" }, title), h("p", {}, text), this.button, this.bar, this.words);
+    const row = h("div", { class: "pictures" });
+    put(this.element, h("h2", { id: "offer-title" }, title), h("p", {}, text), row, this.button, this.bar, this.words);
+    this.#preview(set, pictures, row);
     this.element.hidden = false;
     this.#show(training);
     if (training.state === "running") this.#follow();
@@ -44,6 +49,22 @@ export class TrainingOffer {
   close() {
     this.#shown = null;
     this.element.hidden = true;
+  }
+
+  /** What the networks will look at. */
+  async #preview(set, pictures, row) {
+    try {
+      for (const [name, source] of pictures) {
+        const { engine } = this.#context;
+        const drawn = source ?? { kind: "face", figure: await engine.figure(name, 0) };
+        const image = unpack((await engine.view({ set, source: drawn, transform: {} })).original);
+        const canvas = h("canvas", { class: "pixels", role: "img", "aria-label": name || "a handwritten digit" });
+        paint(canvas, image, toneOf(image));
+        row.append(h("figure", {}, canvas, h("figcaption", {}, name)));
+      }
+    } catch (error) {
+      this.#context.notice.show(error);
+    }
   }
 
   async #train() {
