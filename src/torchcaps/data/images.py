@@ -1,11 +1,10 @@
-"""Reading one picture file to the shape a model takes."""
+"""Reading one picture to the shape a model takes."""
 
 from __future__ import annotations
 
-import struct
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import torch
@@ -36,18 +35,11 @@ def read_pixels(path: str | PathLike[str], in_shape: tuple[int, int, int]) -> Te
             f"read_image, in_shape: expected (1 or 3, H, W); got {tuple(in_shape)}; "
             "only grey (1) and RGB (3) pictures are read"
         )
-    picture = _flatten(_open(Path(path)), _MODES[channels])
-    from PIL import Image
-
-    picture = picture.resize((width, height), Image.Resampling.BILINEAR)
-    pixels = torch.from_numpy(np.array(picture))
-    return pixels.reshape(height, width, channels).permute(2, 0, 1).contiguous()
+    return stretch(_open(Path(path)), in_shape)
 
 
 def _open(path: Path) -> Image.Image:
-    """The decoded picture, upright."""
-    from PIL import Image, ImageOps
-
+    """The decoded picture of a file that is there."""
     if not path.is_file():
         what = "a folder" if path.is_dir() else "nothing there"
         raise ValueError(f"read_image, {path}: expected a picture file; got {what}; check the path")
@@ -55,24 +47,61 @@ def _open(path: Path) -> Image.Image:
         raise ValueError(
             f"read_image, {path}: expected a picture; got an empty file; delete or replace it"
         )
+    return decode(path, f"read_image, {path}")
+
+
+def decode(
+    file: Path | BinaryIO,
+    where: str,
+    *,
+    formats: tuple[str, ...] | None = None,
+    largest: int | None = None,
+) -> Image.Image:
+    """The decoded picture, upright; only of these formats, and at most so many pixels a side,
+    which is known before a pixel is decoded.
+
+    ValueError, beginning with `where`: it is damaged, another format, too large, or no picture.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    expected = "PNG, JPEG or other" if formats is None else " or ".join(formats)
     try:
-        with Image.open(path) as opened:
-            opened.load()
-            return ImageOps.exif_transpose(opened)
-    except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as cause:
+        with Image.open(file, formats=formats) as opened:
+            if largest is None or max(opened.size) <= largest:
+                opened.load()
+                return ImageOps.exif_transpose(opened)
+            width, height = opened.size
+    except Exception as cause:  # damage makes decoders raise nearly anything
+        reason = "no known format" if isinstance(cause, UnidentifiedImageError) else cause
         raise ValueError(
-            f"read_image, {path}: expected a whole PNG, JPEG or other picture; got one that "
-            f"cannot be decoded ({cause}); delete or replace it"
+            f"{where}: expected a whole {expected} picture; got one that "
+            f"cannot be decoded ({reason}); delete or replace it"
         ) from cause
+    raise ValueError(
+        f"{where}: expected a picture of at most {largest} pixels a side; got {width} x {height}; "
+        "make it smaller"
+    )
 
 
-def _flatten(picture: Image.Image, mode: str) -> Image.Image:
-    """Grey or RGB of 8 bits; 16-bit grey is scaled (PIL alone would clip it)."""
+def stretch(picture: Image.Image, in_shape: tuple[int, int, int]) -> Tensor:
+    """A decoded picture as a uint8 tensor of this shape, in the way of `read_pixels`."""
+    from PIL import Image
+
+    channels, height, width = in_shape
+    picture = flatten(picture, _MODES[channels])
+    picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+    pixels = torch.from_numpy(np.array(picture))
+    return pixels.reshape(height, width, channels).permute(2, 0, 1).contiguous()
+
+
+def flatten(picture: Image.Image, mode: str, paper: str = "white") -> Image.Image:
+    """Grey or RGB of 8 bits, transparency laid on paper; 16-bit grey is scaled (PIL alone would
+    clip it)."""
     from PIL import Image
 
     if picture.mode.startswith("I"):
         picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
     if picture.has_transparency_data:
-        paper = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(paper, picture.convert("RGBA"))
+        sheet = Image.new("RGBA", picture.size, paper)
+        picture = Image.alpha_composite(sheet, picture.convert("RGBA"))
     return picture.convert(mode)

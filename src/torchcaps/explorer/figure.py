@@ -1,6 +1,6 @@
 """Faces, houses and cars as a page moves them about: one scene, as JSON and as ink."""
 
-from math import inf
+from math import inf, remainder
 from typing import Any
 
 import torch
@@ -62,5 +62,5 @@ def _pose_json(pose: Tensor) -> dict[str, float]:
 
 def _pose(fields: Fields) -> list[float]:
     pose = [fields.number(name, *_RANGES[name]) for name in _POSE]
-    pose[2] %= 360
+    pose[2] = remainder(pose[2], 360)
     return pose

@@ -1,7 +1,8 @@
 """The server: addresses to functions, mistakes to sentences."""
 
 import mimetypes
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,17 @@ from torchcaps.data.faces_scene import FIGURES
 from torchcaps.explorer.fields import Fields, parse_json
 from torchcaps.explorer.figure import figure_json, new_figure
 from torchcaps.explorer.guard import Guard, read_body
+from torchcaps.explorer.picture import read_picture
+from torchcaps.explorer.python_code import python_code
 from torchcaps.explorer.refusal import Refused
-from torchcaps.explorer.requests import read_decode, read_look, read_route, read_sweep
+from torchcaps.explorer.requests import (
+    Sets,
+    read_decode,
+    read_look,
+    read_route,
+    read_set,
+    read_sweep,
+)
 from torchcaps.explorer.routing_view import routing
 from torchcaps.explorer.state import Explorer
 from torchcaps.explorer.views import decode, sweep, view
@@ -34,19 +44,29 @@ def make_app(explorer: Explorer, host: str = "127.0.0.1") -> Starlette:
     """The page and its API, for a server that listens on `host`."""
     mimetypes.add_type("text/javascript", ".js")  # some systems call it plain text
     sets = explorer.sets
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        explorer.close()
+
     routes: list[BaseRoute] = [
         _get("state", lambda _: explorer.as_json()),
-        _get("training", lambda _: explorer.training()),
+        _get("training", lambda _: explorer.trainer.as_json()),
         _get("figure", _figure),
         _post("view", lambda fields: view(read_look(fields, sets))),
         _post("sweep", lambda fields: sweep(read_sweep(fields, sets))),
         _post("routing", lambda fields: routing(read_route(fields, sets))),
         _post("decode", lambda fields: decode(read_decode(fields, sets))),
+        _post("python", lambda fields: {"code": python_code(read_look(fields, sets))}),
+        _post("train", lambda fields: explorer.train(read_set(fields, sets).id)),
+        _picture(sets),
         Mount("/", StaticFiles(directory=STATIC, html=True)),
     ]
     return Starlette(
         routes=routes,
         middleware=[Middleware(Guard, host=host)],
+        lifespan=lifespan,
         exception_handlers={Refused: _refused, HTTPException: _http_error, Exception: _broken},
     )
 
@@ -78,6 +98,20 @@ def _post(name: str, answer: Callable[[Fields], Answer]) -> Route:
         return JSONResponse(await run_in_threadpool(work, await read_body(request)))
 
     return Route(f"/api/{name}", endpoint, methods=["POST"])
+
+
+def _picture(sets: Sets) -> Route:
+    """POST /api/picture?set=SET&ink=0|1, the bytes of a file."""
+
+    def work(query: Fields, content: bytes) -> Answer:
+        drawn = query.text("ink", ["0", "1"]) == "1"
+        return read_picture(content, read_set(query, sets), drawn=drawn)
+
+    async def endpoint(request: Request) -> Response:
+        query = Fields(dict(request.query_params), "picture")
+        return JSONResponse(await run_in_threadpool(work, query, await read_body(request)))
+
+    return Route("/api/picture", endpoint, methods=["POST"])
 
 
 def _figure(query: Fields) -> Answer:

@@ -1,38 +1,50 @@
 """What the server holds: its sets and the training of new ones."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torchcaps
+from torchcaps.explorer.refusal import Refused
 from torchcaps.explorer.sets import ModelSet, load_set
-from torchcaps.explorer.shelf import find_runs
-from torchcaps.training import Recipe
-
-# What is shown of a set without models.
-UNTRAINED = {"digits": Recipe(data="digits"), "faces": Recipe(data="faces")}
+from torchcaps.explorer.shelf import RUNS, find_runs
+from torchcaps.explorer.trainer import RECIPES, Trainer
 
 
 class Explorer:
     """Shared by all requests. A set is replaced whole when its models were trained."""
 
-    def __init__(self, sets: dict[str, ModelSet]) -> None:
+    def __init__(self, sets: dict[str, ModelSet], root: Path = RUNS) -> None:
         self.sets = sets
+        self.trainer = Trainer(self._take, root)
 
     def as_json(self) -> dict[str, Any]:
         return {
             "version": torchcaps.__version__,
-            "sets": [models.as_json() for models in list(self.sets.values())],
-            "training": self.training(),
+            "sets": [models.as_json() for models in self.sets.values()],
+            "training": self.trainer.as_json(),
         }
 
-    def training(self) -> dict[str, Any]:
-        return {
-            "state": "idle", "set": None, "model": None, "epoch": 0, "epochs": 0,
-            "models_done": 0, "models": 0, "accuracy": None, "message": "",
-        }  # fmt: skip
+    def train(self, id: str) -> dict[str, Any]:
+        """Begin to train the models of a set that has none."""
+        if self.sets[id].models:
+            raise Refused(
+                f"train: expected a set without models; {id} has some; train others with: "
+                "torchcaps train",
+                409,
+            )
+        self.trainer.start(id)
+        return self.trainer.as_json()
+
+    def close(self) -> None:
+        self.trainer.close()
+
+    def _take(self, id: str, folders: list[Path]) -> None:
+        self.sets[id] = load_set(id, folders, self.sets[id].recipe)
 
 
 def open_explorer(runs: Sequence[str]) -> Explorer:
-    """The sets of these runs and studies; see `find_runs`."""
+    """The sets of these runs and studies (see `find_runs`); a set without models shows the data
+    that they would be trained on."""
     found = find_runs(runs)
-    return Explorer({id: load_set(id, found[id], UNTRAINED[id]) for id in found})
+    return Explorer({id: load_set(id, found[id], RECIPES[id][0]) for id in found})
