@@ -53,7 +53,9 @@ def draw(
 
 def textbook(p: Problem) -> Tensor:
     """As most public code has it: one broadcast product for every child and image."""
-    u_hat = torch.matmul(p.weight[None], p.u[:, :, None, :, None])[..., 0]  # [b i j d]
+    shared = p.u.shape[1] // len(p.weight)
+    weight = p.weight.repeat_interleave(shared, 0) if shared > 1 else p.weight
+    u_hat = torch.matmul(weight[None], p.u[:, :, None, :, None])[..., 0]  # [b i j d]
     still = u_hat.detach() if p.detach else u_hat
     logits = torch.zeros_like(still[..., 0])
     for _ in range(p.iterations - 1):

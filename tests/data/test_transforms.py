@@ -213,6 +213,22 @@ def test_random_shift_is_seeded_and_uniform():
     assert torch.equal(random_shift(point[:3], 0), point[:3])
 
 
+def test_random_shift_by_fractions_moves_the_centre_of_the_ink_anywhere_within_reach():
+    point = torch.zeros(9000, 1, 7, 7, dtype=torch.float64)
+    point[..., 3, 3] = 1
+    result = random_shift(point, 1, torch.Generator().manual_seed(0), subpixel=True)
+    places = torch.arange(7.0, dtype=torch.float64) - 3
+    dx, dy = (result.sum((1, 2)) * places).sum(-1), (result.sum((1, 3)) * places).sum(-1)
+    torch.testing.assert_close(result.sum((1, 2, 3)), torch.ones(9000, dtype=torch.float64))
+    for moved in (dx, dy):  # uniform from -1.5 to 1.5
+        assert moved.abs().max() <= 1.5
+        counts = torch.histc(moved, 6, -1.5, 1.5)
+        assert (counts - 1500).abs().max() < 180  # 5 standard deviations
+    assert (dx * dy).mean().abs() < 0.04
+    whole = random_shift(point, 1, torch.Generator().manual_seed(0))
+    assert ((result - whole).abs().amax((1, 2, 3)) > 0).all()
+
+
 def test_random_shift_names_a_wrong_argument():
     with pytest.raises(ValueError, match=r"random_shift, .*; got shape \(2, 4, 4\) and 1; add the"):
         random_shift(noise(4, 4)[0], 1)

@@ -38,7 +38,9 @@ def test_the_same_recipe_gives_the_same_run(recipe, whole_run, same_run, tmp_pat
     same_run(train(recipe(), tmp_path / "again", quiet=True), whole_run)
 
 
-@pytest.mark.parametrize("changes", [{"seed": 1}, {"shift": 1}, {"lr": 2e-3}], ids=str)
+@pytest.mark.parametrize(
+    "changes", [{"seed": 1}, {"shift": 1}, {"subpixel": True}, {"lr": 2e-3}], ids=str
+)
 def test_another_recipe_gives_another_run(recipe, whole_run, tmp_path, changes):
     other = train(recipe(epochs=1, **changes), tmp_path / "other", quiet=True)
     assert read_metrics(other)[0]["loss"] != read_metrics(whole_run)[0]["loss"]

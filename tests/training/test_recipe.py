@@ -19,6 +19,7 @@ def test_a_recipe_comes_back_from_its_file(tmp_path):
         lr=1.5e-5,
         schedule="cosine",
         shift=2,
+        subpixel=True,
         precision="bf16",
         seed=3,
         model_options={"hidden": 5, "channels": [2, 3]},

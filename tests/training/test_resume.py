@@ -16,7 +16,7 @@ PLACES = {
     "twice": [(1, 3), (3, 1)],
 }
 RECIPES = {
-    "shifted": {"shift": 2},
+    "shifted": {"shift": 2, "subpixel": True},
     "bf16, channels last": {"precision": "bf16"},
     "cnn, cosine": {"model": "cnn", "model_options": {"hidden": 8}, "schedule": "cosine"},
     "a batch left over": {"train_images": 90, "seed": 3},

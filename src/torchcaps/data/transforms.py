@@ -58,12 +58,18 @@ def affine(
 
 
 def random_shift(
-    images: Tensor, max_pixels: int, generator: torch.Generator | None = None
+    images: Tensor,
+    max_pixels: int,
+    generator: torch.Generator | None = None,
+    *,
+    subpixel: bool = False,
 ) -> Tensor:
     """Move each image by its own whole numbers of pixels, filling with 0.
 
     images [B,C,H,W] of any dtype; dx and dy are uniform on -max_pixels..max_pixels, drawn from
     `generator`. With 2 pixels, the augmentation of Sabour, Frosst and Hinton (2017) for MNIST.
+    subpixel: then by a fraction as well, uniform from -1/2 to 1/2 and bilinear, so that images
+    (floating ones) lie in every way on the grid of their pixels, and are as soft as turned ones.
     """
     if images.ndim != 4 or max_pixels < 0:
         raise ValueError(
@@ -79,7 +85,11 @@ def random_shift(
     columns = start[1] + torch.arange(width, device=images.device)
     each = torch.arange(count, device=images.device)[:, None, None]
     framed = pad(images, (max_pixels,) * 4)
-    return framed[each, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)  # [b h w c]
+    moved = framed[each, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)  # [b h w c]
+    if not subpixel:
+        return moved
+    dx, dy = torch.rand((2, count), generator=generator, device=drawn_on).to(images) - 0.5
+    return shift(moved, dx, dy)
 
 
 def _sources(

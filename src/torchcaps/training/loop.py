@@ -153,9 +153,9 @@ class _Loop:
     def step(self, epoch: int, batch: int, images: Tensor, labels: Tensor) -> float:
         """One step of Adam; returns the loss over all processes."""
         step = epoch * len(self.batches) + batch
-        if self.recipe.shift:
+        if self.recipe.shift or self.recipe.subpixel:
             order = self.batches.generator(epoch, batch + 1)
-            images = random_shift(images, self.recipe.shift, order)
+            images = random_shift(images, self.recipe.shift, order, subpixel=self.recipe.subpixel)
         images = images.to(memory_format=self.precision.layout())
         with self.precision.autocast(self.device):
             out = self.model(images, labels)

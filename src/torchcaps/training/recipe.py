@@ -38,6 +38,8 @@ class Recipe:
     """Of the learning rate: constant, cosine to 0, or the authors' 0.96 every 2,000 steps."""
     shift: int = 0
     """Shift each training image by up to this many pixels, anew in every epoch."""
+    subpixel: bool = False
+    """Shift by up to half a pixel more, so that nothing is learnt of how the pixels lie."""
     precision: AskedPrecision = "auto"
     """auto takes the number format and memory layout measured fastest for a large model."""
     seed: int = 0
