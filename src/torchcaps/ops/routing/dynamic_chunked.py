@@ -18,7 +18,7 @@ from torchcaps.ops.squash import squash
 # The most couplings that are kept for the gradient; more are computed again.
 KEEP = 1 << 24
 # Below these the reference is as fast: uses of each transform (images times positions), and votes.
-FEW_USES, FEW_VOTES = 8, 1 << 16
+FEW_USES, FEW_VOTES = 16, 1 << 16
 
 
 def refuses(problem: Problem) -> str | None:
