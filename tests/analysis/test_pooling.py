@@ -12,6 +12,7 @@ from torchcaps.analysis.pooling import (
     compare_representations,
     first_maps,
     measure_pooling,
+    pooled_pair,
     pools,
 )
 from torchcaps.analysis.representations import layers
@@ -141,6 +142,21 @@ def test_the_first_maps_are_those_of_the_model(model):
     assert maps.ndim == 4
     assert torch.equal(maps.flatten(1), first)
     assert (maps >= 0).all()
+
+
+def test_the_pair_to_look_at_is_one_channel_pooled(model):
+    face, twin = draw(1, ("face",)).images[0], draw(1, ("eyes below mouth",)).images[0]
+    pair = pooled_pair(model, face, twin)
+    assert list(pair) == ["image", *POOLS]
+    assert torch.equal(pair["image"], torch.cat([face, twin]))
+    with torch.no_grad():
+        maps = first_maps(model, torch.stack([face, twin]))
+    variances = maps[0].flatten(1).var(1)
+    channel = [k for k in range(maps.shape[1]) if torch.equal(maps[:, k], pair["maps"])]
+    assert [variances[k] for k in channel] == [variances.max()]
+    pooled = pools(maps)
+    for name in POOLS:
+        assert torch.equal(pair[name], pooled[name][:, channel[0]])
 
 
 def test_every_model_has_the_pools_the_pixels_and_its_own_layers(model):

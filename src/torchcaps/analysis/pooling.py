@@ -115,6 +115,21 @@ def pools(maps: Float[Tensor, "B C H W"]) -> dict[str, Tensor]:
     return dict(zip(POOLS, found, strict=True))
 
 
+@torch.no_grad()
+def pooled_pair(
+    model: Model, face: Float[Tensor, "C H W"], twin: Float[Tensor, "C H W"]
+) -> dict[str, Tensor]:
+    """A face and its twin to look at: the image `[2, H, W]` and, by POOLS, the map of one channel
+    `[2, h, w]`, that whose map of the face varies most from place to place."""
+    images = torch.stack([face, twin])
+    maps = first_maps(model, images.to(next(model.parameters()).device)).cpu()
+    channel = int(maps[0].flatten(1).var(1).argmax())
+    return {
+        "image": images.mean(1),
+        **{name: pooled[:, channel] for name, pooled in pools(maps).items()},
+    }
+
+
 def first_maps(model: Model, images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K h w"]:
     """The maps after the first convolution and its ReLU, before anything is pooled.
 

@@ -26,10 +26,10 @@ class Transform(NamedTuple):
 
 
 TRANSFORMS: Registry[Transform] = Registry("transform")
-TRANSFORMS.add("rotation")(Transform("degrees", 0.0, "degrees, positive counter-clockwise"))
+TRANSFORMS.add("rotation")(Transform("degrees", 0.0, "degrees (+: counter-clockwise)"))
 TRANSFORMS.add("scale")(Transform("scale", 1.0, "times as large"))
 TRANSFORMS.add("shift")(Transform("dx", 0.0, "pixels to the right"))
-TRANSFORMS.add("shear")(Transform("shear", 0.0, "pixels to the right for each pixel down"))
+TRANSFORMS.add("shear")(Transform("shear", 0.0, "pixels right per pixel down"))
 
 
 class MovedTest(NamedTuple):

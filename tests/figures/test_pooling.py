@@ -1,0 +1,123 @@
+"""Pools side by side, and dots where the numbers are."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from torchcaps.analysis.pooling import POOLS, PoolingMeasures
+from torchcaps.figures.pooling import finding, pooling_figure
+from torchcaps.figures.style import COLOURS, to_png
+
+COMMON = dict(zip((*POOLS, "image"), (0.8, 0.7, 0.6, 0.4, 0.2, 0.9), strict=True))
+
+
+def measures(**own):
+    """Twins of two kinds, of which the first is 0.1 nearer and the second 0.1 farther."""
+    named = {**COMMON, **own}
+    twins = {
+        kind: {name: value + change for name, value in named.items()}
+        for kind, change in (("a", -0.1), ("b", 0.1))
+    }
+    shifts = {px: {name: value * px / 4 for name, value in named.items()} for px in (1, 2, 4)}
+    return PoolingMeasures(twins, shifts, 7)
+
+
+MEASURES = {
+    "cnn": measures(**{"pool 1": 0.7, "map 2": 0.6, "pool 2": 0.5, "penultimate": 1.5}),
+    "caps": measures(**{"primary capsules": 0.9, "class poses": 1.25}),
+}
+
+
+@pytest.fixture
+def pair():
+    torch.manual_seed(0)
+    sides = {"image": 8, **dict(zip(POOLS, (8, 4, 2, 1, 1), strict=True))}
+    return {name: 2 * torch.rand(2, side, side) for name, side in sides.items()}
+
+
+@pytest.fixture
+def figure(pair):
+    return pooling_figure(pair, MEASURES, twin="nose on forehead")
+
+
+@pytest.fixture
+def axes(figure) -> list[Any]:
+    return figure.axes
+
+
+def test_face_and_twin_stand_above_each_other_pooled_ever_more(axes, pair):
+    for column, (name, both) in enumerate(pair.items()):
+        for row, image in enumerate(both):
+            each = axes[6 * row + column]
+            (shown,) = each.images
+            assert torch.equal(torch.as_tensor(shown.get_array()), image)
+            assert shown.get_clim() == pytest.approx((0, both.max().item())), "one scale for both"
+        height, width = both.shape[1:]
+        assert axes[column].get_title(loc="left").endswith(f"\n{height}x{width}"), name
+    assert (axes[0].get_ylabel(), axes[6].get_ylabel()) == ("face", "nose on forehead")
+    assert axes[7].get_xlabel() == "one channel of cnn"
+
+
+def test_a_row_a_representation_each_once(axes):
+    labels = [text.get_text() for text in axes[12].get_yticklabels()]
+    assert labels == [
+        "pixels", "first maps", "after 1 max-pool", "after 2 max-pools", "after 3 max-pools",
+        "pooled globally", "its own 2nd max-pool", "last before the scores", "primary capsules",
+        "class capsules",
+    ]  # fmt: skip
+
+
+def test_dots_are_the_means_over_the_kinds_and_the_nearest_and_the_farthest_shift(axes):
+    scrambled, moved = axes[12], axes[13]
+    rows = {0: 0.9, 1: 0.8, 2: 0.7, 3: 0.6, 4: 0.4, 5: 0.2}
+    cnn, caps = scrambled.lines[:2]
+    assert (cnn.get_label(), caps.get_label()) == ("cnn", "caps")
+    for line, own in ((cnn, {6: 0.5, 7: 1.5}), (caps, {8: 0.9, 9: 1.25})):
+        assert dict(zip((round(y) for y in line.get_ydata()), line.get_xdata(), strict=True)) == (
+            pytest.approx({**rows, **own})
+        )
+    near = [
+        line for line in moved.lines if line.get_fillstyle() == "full" and len(line.get_xdata()) > 2
+    ]
+    far = [line for line in moved.lines if line.get_fillstyle() == "none"]
+    assert list(near[0].get_xdata())[:2] == pytest.approx([0.9 / 4, 0.8 / 4])
+    assert list(far[0].get_xdata())[:2] == pytest.approx([0.9, 0.8])
+    assert moved.get_title(loc="left") == "Moved to the right, filled: by 1 pixel, hollow: by 4"
+
+
+def test_the_title_is_what_the_pools_of_the_first_model_leave(figure, axes):
+    said = finding(MEASURES)
+    assert said == (
+        "3 max-pools leave 50 % of the distance between faces and scrambled twins in the first "
+        "maps of cnn,\nglobal pooling 25 %. In the last layer it is 1.50 in cnn, 1.25 in caps"
+    )
+    assert said in [text.get_text() for part in figure.subfigs for text in part.texts] + [
+        part.get_suptitle() for part in figure.subfigs
+    ]
+    for each in axes[12:]:
+        assert each.get_xlabel() == "distance (1: between two different faces)"
+        assert each.get_xlim()[0] == 0
+
+
+def test_models_have_a_colour_and_a_marker_of_their_own(axes):
+    looks = [(line.get_color(), line.get_marker()) for line in axes[12].lines[:2]]
+    assert looks == [(COLOURS[0], "o"), (COLOURS[1], "s")]
+    heights = [next(iter(line.get_ydata())) for line in axes[12].lines[:2]]
+    assert heights[0] < heights[1], "not one on the other"
+
+
+def test_one_shift_alone_is_drawn_once(pair):
+    one = {"cnn": PoolingMeasures(MEASURES["cnn"].twins, {2: MEASURES["cnn"].shifts[2]}, 7)}
+    axes: list[Any] = pooling_figure(pair, one, twin="t").axes
+    assert axes[13].get_title(loc="left") == "Moved to the right, filled: by 2 pixels"
+    assert len([line for line in axes[13].lines if line.get_marker() != "None"]) == 1
+
+
+def test_the_png_shows_the_colours_and_nothing_is_cut_off(figure, decode):
+    pixels = decode(to_png(figure)).astype(int)
+    for colour in COLOURS[:2]:
+        wanted = [int(colour[k : k + 2], 16) for k in (1, 3, 5)]
+        assert (abs(pixels - wanted).max(-1) < 8).sum() > 200
+    for edge in (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]):
+        assert (edge == 255).all()
