@@ -137,7 +137,7 @@ def test_pools_are_windows_of_2_4_and_8_and_nothing_is_dropped():
 
 def test_the_first_maps_are_those_of_the_model(model):
     images = draw(2).images
-    maps = first_maps(model, images)
+    maps = first_maps(model, "test")(images)
     _, (_, first), *_ = layers(model, images).items()
     assert maps.ndim == 4
     assert torch.equal(maps.flatten(1), first)
@@ -150,7 +150,7 @@ def test_the_pair_to_look_at_is_one_channel_pooled(model):
     assert list(pair) == ["image", *POOLS]
     assert torch.equal(pair["image"], torch.cat([face, twin]))
     with torch.no_grad():
-        maps = first_maps(model, torch.stack([face, twin]))
+        maps = first_maps(model, "test")(torch.stack([face, twin]))
     variances = maps[0].flatten(1).var(1)
     channel = [k for k in range(maps.shape[1]) if torch.equal(maps[:, k], pair["maps"])]
     assert [variances[k] for k in channel] == [variances.max()]

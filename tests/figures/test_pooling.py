@@ -29,6 +29,14 @@ MEASURES = {
 }
 
 
+TOLD = {
+    "cnn": {
+        name: 100 - 10 * k for k, name in enumerate((*POOLS, "image", "pool 2", "penultimate"))
+    },
+    "caps": {name: 90 - 5 * k for k, name in enumerate((*POOLS, "image", "class poses"))},
+}
+
+
 @pytest.fixture
 def pair():
     torch.manual_seed(0)
@@ -38,7 +46,7 @@ def pair():
 
 @pytest.fixture
 def figure(pair):
-    return pooling_figure(pair, MEASURES, twin="nose on forehead")
+    return pooling_figure(pair, TOLD, MEASURES, twin="nose on forehead")
 
 
 @pytest.fixture
@@ -57,47 +65,60 @@ def test_face_and_twin_stand_above_each_other_pooled_ever_more(axes, pair):
         assert axes[column].get_title(loc="left").endswith(f"\n{height}x{width}"), name
     assert (axes[0].get_ylabel(), axes[6].get_ylabel()) == ("face", "nose on forehead")
     assert axes[7].get_xlabel() == "one channel of cnn"
+    numbers = [axes[k].texts[0].get_text() for k in (5, 11)]
+    assert numbers == [f"{value:.2f}" for value in pair["global pool"].flatten().tolist()]
 
 
 def test_a_row_a_representation_each_once(axes):
     labels = [text.get_text() for text in axes[12].get_yticklabels()]
     assert labels == [
         "pixels", "first maps", "after 1 max-pool", "after 2 max-pools", "after 3 max-pools",
-        "pooled globally", "its own 2nd max-pool", "last before the scores", "primary capsules",
+        "pooled globally", "its own 2nd max-pool", "primary capsules", "last before the scores",
         "class capsules",
     ]  # fmt: skip
 
 
-def test_dots_are_the_means_over_the_kinds_and_the_nearest_and_the_farthest_shift(axes):
-    scrambled, moved = axes[12], axes[13]
-    rows = {0: 0.9, 1: 0.8, 2: 0.7, 3: 0.6, 4: 0.4, 5: 0.2}
-    cnn, caps = scrambled.lines[:2]
+def by_row(line):
+    return dict(zip((round(y) for y in line.get_ydata()), line.get_xdata(), strict=True))
+
+
+def test_what_is_told_apart_is_in_the_row_of_its_representation(axes):
+    cnn, caps = axes[12].lines[:2]
     assert (cnn.get_label(), caps.get_label()) == ("cnn", "caps")
-    for line, own in ((cnn, {6: 0.5, 7: 1.5}), (caps, {8: 0.9, 9: 1.25})):
-        assert dict(zip((round(y) for y in line.get_ydata()), line.get_xdata(), strict=True)) == (
-            pytest.approx({**rows, **own})
+    assert by_row(cnn) == {0: 50, 1: 100, 2: 90, 3: 80, 4: 70, 5: 60, 6: 40, 8: 30}
+    assert by_row(caps) == {0: 65, 1: 90, 2: 85, 3: 80, 4: 75, 5: 70, 9: 60}
+
+
+def test_dots_are_the_means_over_the_kinds_and_the_nearest_and_the_farthest_shift(axes):
+    rows = {0: 0.9, 1: 0.8, 2: 0.7, 3: 0.6, 4: 0.4, 5: 0.2}
+    own = ({6: 0.5, 8: 1.5}, {7: 0.9, 9: 1.25})
+    for line, more in zip(axes[13].lines[:2], own, strict=True):
+        assert by_row(line) == pytest.approx({**rows, **more})
+    lines = [line for line in axes[14].lines if line.get_marker() != "None"]
+    assert [line.get_fillstyle() for line in lines] == ["full", "full", "none", "none"]
+    near, far = lines[::2]
+    assert by_row(far) == pytest.approx({**rows, **own[0]})
+    assert by_row(near) == pytest.approx({row: x / 4 for row, x in {**rows, **own[0]}.items()})
+    assert axes[14].get_title(loc="left") == "Distance, moved by 1 pixel, hollow: by 4"
+
+
+def test_all_dots_are_in_sight(axes):
+    for each in axes[13:]:
+        assert each.get_xlabel() == "distance (between two faces: 1)"
+        low, high = each.get_xlim()
+        assert low == 0
+        assert all(max(line.get_xdata()) < high for line in each.lines)
+
+
+def test_the_title_is_what_is_told_from_the_pools_of_the_first_model(figure):
+    assert (
+        figure.subfigs[0].get_suptitle()
+        == finding(TOLD)
+        == (
+            "A linear reader of cnn's first maps tells faces from scrambled twins on 100 % of the "
+            "images,\nafter 3 max-pools on 70 %, pooled globally on 60 % (guessing: 50 %)"
         )
-    near = [
-        line for line in moved.lines if line.get_fillstyle() == "full" and len(line.get_xdata()) > 2
-    ]
-    far = [line for line in moved.lines if line.get_fillstyle() == "none"]
-    assert list(near[0].get_xdata())[:2] == pytest.approx([0.9 / 4, 0.8 / 4])
-    assert list(far[0].get_xdata())[:2] == pytest.approx([0.9, 0.8])
-    assert moved.get_title(loc="left") == "Moved to the right, filled: by 1 pixel, hollow: by 4"
-
-
-def test_the_title_is_what_the_pools_of_the_first_model_leave(figure, axes):
-    said = finding(MEASURES)
-    assert said == (
-        "3 max-pools leave 50 % of the distance between faces and scrambled twins in the first "
-        "maps of cnn,\nglobal pooling 25 %. In the last layer it is 1.50 in cnn, 1.25 in caps"
     )
-    assert said in [text.get_text() for part in figure.subfigs for text in part.texts] + [
-        part.get_suptitle() for part in figure.subfigs
-    ]
-    for each in axes[12:]:
-        assert each.get_xlabel() == "distance (1: between two different faces)"
-        assert each.get_xlim()[0] == 0
 
 
 def test_models_have_a_colour_and_a_marker_of_their_own(axes):
@@ -109,9 +130,9 @@ def test_models_have_a_colour_and_a_marker_of_their_own(axes):
 
 def test_one_shift_alone_is_drawn_once(pair):
     one = {"cnn": PoolingMeasures(MEASURES["cnn"].twins, {2: MEASURES["cnn"].shifts[2]}, 7)}
-    axes: list[Any] = pooling_figure(pair, one, twin="t").axes
-    assert axes[13].get_title(loc="left") == "Moved to the right, filled: by 2 pixels"
-    assert len([line for line in axes[13].lines if line.get_marker() != "None"]) == 1
+    axes: list[Any] = pooling_figure(pair, {"cnn": TOLD["cnn"]}, one, twin="t").axes
+    assert axes[14].get_title(loc="left") == "Distance, moved by 2 pixels"
+    assert len([line for line in axes[14].lines if line.get_marker() != "None"]) == 1
 
 
 def test_the_png_shows_the_colours_and_nothing_is_cut_off(figure, decode):

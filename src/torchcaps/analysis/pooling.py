@@ -58,14 +58,9 @@ def measure_pooling(
     Raises a `ValueError` for a model that does not begin with a convolution and ReLU, or less than
     two faces.
     """
-    first_maps(model, faces[:1])
-    return compare_representations(
-        lambda images: {**pools(first_maps(model, images)), **_later(model, images)},
-        faces,
-        twins,
-        pixels=pixels,
-        device=next(model.parameters()).device,
-    )
+    device = next(model.parameters()).device
+    represent = pools_and_layers(model, "measure_pooling")
+    return compare_representations(represent, faces, twins, pixels=pixels, device=device)
 
 
 @torch.no_grad()
@@ -122,7 +117,8 @@ def pooled_pair(
     """A face and its twin to look at: the image `[2, H, W]` and, by POOLS, the map of one channel
     `[2, h, w]`, that whose map of the face varies most from place to place."""
     images = torch.stack([face, twin])
-    maps = first_maps(model, images.to(next(model.parameters()).device)).cpu()
+    device = next(model.parameters()).device
+    maps = first_maps(model, "pooled_pair")(images.to(device)).cpu()
     channel = int(maps[0].flatten(1).var(1).argmax())
     return {
         "image": images.mean(1),
@@ -130,17 +126,23 @@ def pooled_pair(
     }
 
 
-def first_maps(model: Model, images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K h w"]:
-    """The maps after the first convolution and its ReLU, before anything is pooled.
+def pools_and_layers(model: Model, where: str) -> Represent:
+    """What makes of images `[B, C, H, W]` the model's first maps, as POOLS, then its layers.
 
-    Raises a `ValueError` for a model that does not begin so.
+    Raises a `ValueError` for a model that does not begin with a convolution and ReLU.
     """
+    first = first_maps(model, where)
+    return lambda images: {**pools(first(images)), **_later(model, images)}
+
+
+def first_maps(model: Model, where: str) -> Callable[[Tensor], Tensor]:
+    """The first convolution of a model and its ReLU, before anything is pooled."""
     if isinstance(model, CapsNet):
-        return F.relu(model.stem(images))
+        return lambda images: F.relu(model.stem(images))
     if isinstance(model, CNN | PooledCNN):
-        return model.features[:2](images)
+        return model.features[:2]
     raise ValueError(
-        f"measure_pooling, model: expected one that begins with a convolution and ReLU; got "
+        f"{where}, model: expected one that begins with a convolution and ReLU; got "
         f"{model.name}, whose maps are of another kind; take a capsnet, cnn or pooled_cnn"
     )
 

@@ -29,40 +29,42 @@ _LEFT_OUT = ("pool 1", "map 2")
 
 
 def pooling_figure(
-    pair: Mapping[str, Tensor], measures: Mapping[str, PoolingMeasures], *, twin: str
+    pair: Mapping[str, Tensor],
+    told: Mapping[str, Mapping[str, float]],
+    measures: Mapping[str, PoolingMeasures],
+    *,
+    twin: str,
 ) -> Figure:
-    """Above, the `pooled_pair` of the first model; below, the measures of all models: what
-    scrambling and what moving to the right changes in each representation.
+    """Above, the `pooled_pair` of the first model. Below, of all models by name, in every
+    representation: what is `told` apart (`measure_telling`), how far scrambling moves a face, and
+    how far a shift does.
 
-    twin: the kind of the twin that is shown; the measures are means over all kinds.
+    twin: the kind of the twin that is shown; the numbers are means over all kinds.
     """
+    rows = _rows(measures)
     with rc_context({**STYLE, "axes.grid": False}):
-        figure = new_figure(10.5, 8.2)
+        figure = new_figure(11.5, 8.2)
         above, below = figure.subfigures(2, 1, height_ratios=(1, 1.25), squeeze=False)[:, 0]
         _draw_pair(above, pair, twin, next(iter(measures)))
-        left, right = below.subplots(1, 2, sharey=True)
-        _draw_dots(left, measures)
-        _draw_shifts(right, measures)
+        panels = below.subplots(1, 3, sharey=True)
+        _draw_told(panels[0], rows, told)
+        _draw_scrambled(panels[1], rows, measures)
+        _draw_shifts(panels[2], rows, measures)
         above.suptitle(
-            finding(measures), x=0.01, ha="left", fontsize=STYLE["axes.titlesize"],
-            fontweight="bold",
-        )  # fmt: skip
-        handles, names = left.get_legend_handles_labels()
+            finding(told), x=0.01, ha="left", fontsize=STYLE["axes.titlesize"], fontweight="bold"
+        )
+        handles, names = panels[0].get_legend_handles_labels()
         below.legend(handles, names, loc="outside lower center", ncols=len(names))
     return figure
 
 
-def finding(measures: Mapping[str, PoolingMeasures]) -> str:
-    """What pooling leaves of the first model's first maps, and how far the last layers are."""
-    model, first = next(iter(measures.items()))
-    apart = first.scrambled()
-    three, globally = (100 * apart[name] / apart["maps"] for name in ("3 pools", "global pool"))
-    last = ", ".join(
-        f"{list(found.scrambled().values())[-1]:.2f} in {name}" for name, found in measures.items()
-    )
+def finding(told: Mapping[str, Mapping[str, float]]) -> str:
+    """What a reader tells from the first model's first maps, pooled and not."""
+    model, shares = next(iter(told.items()))
     return (
-        f"3 max-pools leave {three:.0f} % of the distance between faces and scrambled twins in the "
-        f"first maps of {model},\nglobal pooling {globally:.0f} %. In the last layer it is {last}"
+        f"A linear reader of {model}'s first maps tells faces from scrambled twins on "
+        f"{shares['maps']:.0f} % of the images,\nafter 3 max-pools on {shares['3 pools']:.0f} %, "
+        f"pooled globally on {shares['global pool']:.0f} % (guessing: 50 %)"
     )
 
 
@@ -73,38 +75,52 @@ def _draw_pair(figure: SubFigure, pair: Mapping[str, Tensor], twin: str, model: 
         for row, image in zip(axes[:, column], both, strict=True):
             row.imshow(image.numpy(), cmap="gray", vmin=0, vmax=brightest, interpolation="nearest")
             row.set(xticks=[], yticks=[])
-            row.spines[:].set_visible(False)
+            row.spines[:].set(visible=True, color="0.8")
+            if image.numel() == 1:
+                row.text(0, 0, f"{image.item():.2f}", ha="center", va="center")
         height, width = both.shape[1:]
         label = _WORDS.get(name, name)
         axes[0, column].set_title(f"{label}\n{height}x{width}", fontsize=9, fontweight="normal")
-    axes[0, 0].set_ylabel("face")
-    axes[1, 0].set_ylabel(twin)
+    axes[0, 0].set_ylabel("face", fontsize=9)
+    axes[1, 0].set_ylabel(twin, fontsize=9)
     axes[1, 1].set_xlabel(f"one channel of {model}", fontsize=9, loc="left")
 
 
 def _rows(measures: Mapping[str, PoolingMeasures]) -> list[str]:
-    """The representations of all models, each once; pixels, maps and pools first."""
-    names = ("image", *POOLS, *(name for found in measures.values() for name in found.scrambled()))
-    return [name for name in dict.fromkeys(names) if name not in _LEFT_OUT]
+    """The representations of all models, each once: pixels and pools first, last layers last."""
+    own = [list(found.scrambled()) for found in measures.values()]
+    last = {names[-1]: None for names in own}
+    names = dict.fromkeys(("image", *POOLS, *(name for names in own for name in names)))
+    return [name for name in names if name not in {*_LEFT_OUT, *last}] + list(last)
 
 
-def _draw_dots(axes: Axes, measures: Mapping[str, PoolingMeasures]) -> None:
-    rows = _rows(measures)
+def _draw_told(axes: Axes, rows: Sequence[str], told: Mapping[str, Mapping[str, float]]) -> None:
+    _scatter(axes, rows, told, filled=True)
+    axes.set_yticks(range(len(rows)), [_WORDS.get(name, name) for name in rows])
+    axes.set(ylim=(len(rows) - 0.5, -0.5), xlim=(40, 103))
+    axes.axvline(50, color="0.6", linewidth=1, zorder=0)
+    axes.set_xlabel("told apart by a line (%; guessing: 50)")
+    axes.set_title("Faces from scrambled twins", fontsize=11, fontweight="normal")
+
+
+def _draw_scrambled(
+    axes: Axes, rows: Sequence[str], measures: Mapping[str, PoolingMeasures]
+) -> None:
     points = {name: found.scrambled() for name, found in measures.items()}
     _scatter(axes, rows, points, filled=True)
-    axes.set_yticks(range(len(rows)), [_WORDS.get(name, name) for name in rows])
-    axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_title("Scrambled: from a face to its twins", fontsize=11, fontweight="normal")
+    _scale(axes, points)
+    axes.set_title("Distance, scrambled", fontsize=11, fontweight="normal")
 
 
-def _draw_shifts(axes: Axes, measures: Mapping[str, PoolingMeasures]) -> None:
+def _draw_shifts(axes: Axes, rows: Sequence[str], measures: Mapping[str, PoolingMeasures]) -> None:
     shifts = list(next(iter(measures.values())).shifts)
-    rows = _rows(measures)
     for pixels in dict.fromkeys((shifts[0], shifts[-1])):
         points = {name: found.shifts[pixels] for name, found in measures.items()}
         _scatter(axes, rows, points, filled=pixels == shifts[0])
-    far = f", hollow: by {shifts[-1]}" if len(shifts) > 1 else ""
-    title = f"Moved to the right, filled: by {shifts[0]} pixel{'s'[: shifts[0] != 1]}{far}"
+        _scale(axes, points)
+    hollow = f", hollow: by {shifts[-1]}" if len(shifts) > 1 else ""
+    plural = "" if shifts[0] == 1 else "s"
+    title = f"Distance, moved by {shifts[0]} pixel{plural}{hollow}"
     axes.set_title(title, fontsize=11, fontweight="normal")
 
 
@@ -115,12 +131,16 @@ def _scatter(
     looks = zip(points.items(), cycle(COLOURS), cycle(MARKERS), strict=False)
     for k, ((name, values), colour, marker) in enumerate(looks):
         at = [row for row, key in enumerate(rows) if key in values]
-        heights = [row + 0.18 * (k - (len(points) - 1) / 2) for row in at]
+        heights = [row + 0.2 * (k - (len(points) - 1) / 2) for row in at]
         axes.plot(
             [values[rows[row]] for row in at], heights, marker, color=colour, label=name,
             fillstyle="full" if filled else "none",
         )  # fmt: skip
+    axes.grid(visible=True, alpha=0.3)
+
+
+def _scale(axes: Axes, points: Mapping[str, Mapping[str, float]]) -> None:
+    """From 0 to a little beyond what is drawn last; between other faces is 1."""
     axes.axvline(1, color="0.6", linewidth=1, zorder=0)
-    axes.grid(visible=True, axis="x")
-    axes.set_xlim(left=0)
-    axes.set_xlabel("distance (1: between two different faces)")
+    axes.set_xlim(0, 1.08 * max(1.0, *(max(values.values()) for values in points.values())))
+    axes.set_xlabel("distance (between two faces: 1)")
