@@ -1,9 +1,11 @@
+from io import BytesIO
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from torchcaps.data.images import read_image
+from torchcaps.data.images import decode, read_image
 
 
 def save(path, pixels, **options):
@@ -94,3 +96,24 @@ def test_other_files_are_named(tmp_path):
 def test_only_grey_and_colour_of_some_size(tmp_path, in_shape):
     with pytest.raises(ValueError, match=r"in_shape: expected \(1 or 3, H, W\); got \(.*\); only"):
         read_image(tmp_path / "a.png", in_shape)
+
+
+def test_formats_and_sizes_can_be_limited(tmp_path, noise):
+    path = save(tmp_path / "a.png", noise)
+    for file in (path, BytesIO(path.read_bytes())):
+        assert decode(file, "here", formats=("PNG",), largest=7).size == (7, 5)
+    with pytest.raises(ValueError, match=r"here: expected a whole JPEG or GIF picture; .*no known"):
+        decode(path, "here", formats=("JPEG", "GIF"))
+    with pytest.raises(ValueError, match=r"here: expected .* at most 6 pixels a side; got 7 x 5; "):
+        decode(path, "here", largest=6)
+
+
+def test_whatever_damage_makes_a_decoder_raise_is_told(tmp_path, noise, monkeypatch):
+    path = save(tmp_path / "a.png", noise)
+
+    def broken(self):
+        raise TypeError("bad operand")  # as of PIL for some damaged EXIF tags
+
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", broken)
+    with pytest.raises(ValueError, match=r"a\.png: .* cannot be decoded \(bad operand\)"):
+        read_image(path, (1, 5, 7))

@@ -1,6 +1,8 @@
 """`torchcaps explore`: a local web page that shows what models think."""
 
 import sys
+import webbrowser
+from threading import Thread
 
 from torchcaps.cli.parser import make_parser, parse
 from torchcaps.explorer.guard import is_loopback
@@ -40,8 +42,15 @@ def run(words: list[str]) -> None:
                 f"{options.host}; leave --host out to be alone with it",
                 file=sys.stderr,
             )
-        print(f"explorer: {address(options.host, port)}  (Ctrl-C ends it)", flush=True)
+        url = address(options.host, port)
+
+        def ready() -> None:
+            print(f"explorer: {url}  (Ctrl-C ends it)", flush=True)
+            if not options.no_browser:
+                # Some browsers come back only when they are closed.
+                Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+
         try:
-            serve(explorer, listening, options.host, browser=not options.no_browser)
+            serve(explorer, listening, options.host, ready)
         except KeyboardInterrupt:
             raise KeyboardInterrupt("explorer ended") from None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -51,7 +52,7 @@ def _open(path: Path) -> Image.Image:
 
 
 def decode(
-    file: Path | BinaryIO,
+    file: Path | BytesIO,
     where: str,
     *,
     formats: tuple[str, ...] | None = None,

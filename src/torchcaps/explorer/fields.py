@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Collection
 from typing import Never
 
@@ -93,8 +94,8 @@ class Fields:
     def _number(self, name: str, value: object, low: float, high: float) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
             self._refuse(name, "a number", value)
-        # Infinity comes in as 1e999, and whole numbers too large for a float are compared exactly.
-        if not low <= value <= high or math.isinf(value):
+        # 1e999 is read as infinity, and whole numbers may be too large for a float.
+        if not low <= value <= high or abs(value) > sys.float_info.max:
             within = "" if math.isinf(high) else f" from {low:g} to {high:g}"
             self._refuse(name, f"a finite number{within}", value)
         return float(value)

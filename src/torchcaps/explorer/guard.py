@@ -13,7 +13,7 @@ from torchcaps.explorer.refusal import Refused
 MAX_BODY = 5_000_000
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 EVERY_ADDRESS = ("0.0.0.0", "::")
-_HEADERS = {
+SAFE_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
         "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -50,7 +50,7 @@ class Guard:
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.update(_HEADERS)
+                headers.update(SAFE_HEADERS)
                 headers["Cache-Control"] = "no-store" if api else "no-cache"
             await send(message)
 

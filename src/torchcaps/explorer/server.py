@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 from torchcaps.data.faces_scene import FIGURES
 from torchcaps.explorer.fields import Fields, parse_json
 from torchcaps.explorer.figure import figure_json, new_figure
-from torchcaps.explorer.guard import Guard, read_body
+from torchcaps.explorer.guard import SAFE_HEADERS, Guard, read_body
 from torchcaps.explorer.picture import read_picture
 from torchcaps.explorer.python_code import python_code
 from torchcaps.explorer.refusal import Refused
@@ -134,6 +134,6 @@ def _http_error(request: Request, error: Exception) -> Response:
 
 
 def _broken(request: Request, error: Exception) -> Response:
-    """Starlette raises the error again after this answer: uvicorn writes the traceback."""
+    """Starlette sends this past the guard, then raises the error again for uvicorn's log."""
     message = "the server made a mistake, which its log shows; try something else"
-    return JSONResponse({"error": message}, 500)
+    return JSONResponse({"error": message}, 500, {**SAFE_HEADERS, "Cache-Control": "no-store"})

@@ -2,7 +2,7 @@
 
 import errno
 import socket
-import webbrowser
+from collections.abc import Callable
 
 import uvicorn
 
@@ -48,14 +48,25 @@ def address(host: str, port: int) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
 
 
-def serve(explorer: Explorer, listening: socket.socket, host: str, *, browser: bool) -> None:
-    """Answer on this socket until Ctrl-C, which is raised again once all is closed."""
+def serve(
+    explorer: Explorer, listening: socket.socket, host: str, ready: Callable[[], None]
+) -> None:
+    """Answer on this socket until Ctrl-C, which is raised again once all is closed. `ready` is
+    called when the first question would be answered and Ctrl-C ends the server in order."""
     config = uvicorn.Config(
         make_app(explorer, host),
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=_SECONDS_TO_END,
     )
-    if browser:
-        webbrowser.open(address(host, listening.getsockname()[1]))
-    uvicorn.Server(config).run(sockets=[listening])
+    _Server(config, ready).run(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()

@@ -101,8 +101,8 @@ class Trainer:
             message = f"training failed: {error}"
             self._place = _Place("failed", id, models=len(recipes), message=message)
         else:
-            message = f"{len(recipes)} models are trained"
-            self._place = _Place("done", id, None, None, len(recipes), len(recipes), message)
+            count = len(recipes)
+            self._place = _Place("done", id, None, None, count, count, "the set is trained")
 
     def _train_one(self, recipe: Recipe, folder: Path) -> None:
         """Raises a `RuntimeError` with the command's last words if it fails."""
