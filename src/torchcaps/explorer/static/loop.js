@@ -121,7 +121,7 @@ class Memory {
 
 function wordsFor({ label }, { source, transform }, classes) {
   const what = {
-    test: () => `test image ${source.index}${label === null ? "" : `, ${classes[label]}`}`,
+    test: () => `test image ${source.index}${label === null ? "" : ` (${classes[label]})`}`,
     pixels: () => "your picture",
     face: () => `a drawing of ${label === null ? "parts" : classes[label]}`,
   }[source.kind]();

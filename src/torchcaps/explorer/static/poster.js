@@ -5,16 +5,16 @@ import { paint, rgb } from "./pixels.js";
 const [WIDTH, MARGIN, SIDE] = [1200, 56, 300];
 const FONT = getComputedStyle(document.documentElement).getPropertyValue("--sans");
 
-/** Draw {view, state, decoded} as a canvas. colour(model): a style sheet's colour. look: {model, answer}. */
-export function drawPoster({ view, state, decoded }, { classes, models }, look, colour) {
-  const bars = 150 + classes.length * 24;
-  const height = MARGIN * 2 + 96 + Math.max(SIDE + 40, bars) + (look.answer?.pose ? 260 : 0);
+/** Draw {view, decoded} as a canvas. colour(model): a style sheet's colour. look: {model, answer}. */
+export function drawPoster({ view, decoded }, { classes, models }, look, colour) {
+  const bars = 62 + classes.length * 24;
+  const height = MARGIN * 2 + 96 + Math.max(SIDE, bars) + 24 + (look.answer?.pose ? 230 : 0);
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [WIDTH * 2, height * 2];
   const pen = new Pen(canvas.getContext("2d"));
   pen.box(0, 0, WIDTH, height, "--page");
   pen.text("A capsule says whether, and how.", MARGIN, MARGIN + 26, { size: 34, weight: 700 });
-  pen.text(headline(view, state, classes), MARGIN, MARGIN + 60, { size: 18, colour: "--soft" });
+  pen.text(headline(view, classes), MARGIN, MARGIN + 60, { size: 18, colour: "--soft" });
   const top = MARGIN + 96;
   pen.picture(view.image, view.tone, MARGIN, top, SIDE);
   const room = (WIDTH - 2 * MARGIN - SIDE - 44) / models.length;
@@ -35,8 +35,9 @@ export function drawPoster({ view, state, decoded }, { classes, models }, look, 
   return canvas;
 }
 
-function headline(view, state, classes) {
-  const told = view.answers.map((answer) => `${answer.model} says ${classes[answer.winner]}`);
+function headline(view, classes) {
+  const angle = (answer) => (answer.angle === null ? "" : ` and reads ${Math.round(answer.angle)}°`);
+  const told = view.answers.map((answer) => `${answer.model} says ${classes[answer.winner]}${angle(answer)}`);
   const words = view.words[0].toUpperCase() + view.words.slice(1);
   return `${words}: ${told.join(", ")}.`;
 }

@@ -87,8 +87,9 @@ export class DrawingPad {
   }
 }
 
-/** Through the points; a dot where there is but one. */
+/** Through the points; where there is but one, a stroke too short to be seen as one: a dot. */
 function pathOf(points) {
-  const [first, ...rest] = points.map(([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`);
-  return `M${first}L${rest.length > 0 ? rest.join("L") : first}`;
+  const [[x, y]] = points;
+  const rest = points.slice(1).concat(points.length > 1 ? [] : [[x + 0.1, y]]);
+  return `M${x.toFixed(1)} ${y.toFixed(1)}${rest.map(([right, down]) => `L${right.toFixed(1)} ${down.toFixed(1)}`).join("")}`;
 }

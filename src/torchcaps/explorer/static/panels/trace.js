@@ -1,4 +1,5 @@
-// The score of the right class against the angle: the last moves as dots, a sweep as lines.
+// The score of the right class against the angle: the last moves as dots, a sweep as lines. Where
+// parts are moved and not the picture, against the moves themselves.
 
 import { axes, line, onWidth } from "../chart.js";
 import { h, put, s, set } from "../dom.js";
@@ -11,9 +12,10 @@ const SETTLED = 450;
 const AXIS = { range: [0, 1], ticks: [[0, "0"], [0.5, ".5"], [1, "1"]] };
 const ANGLES = {
   range: [-180, 180],
-  ticks: [-180, -135, -90, -45, 0, 45, 90, 135, 180].map((angle) => [angle, `${angle}°`]),
+  ticks: [-180, -135, -90, -45, 0, 45, 90, 135, 180].map((angle) => [angle, `${angle}°`.replace("-", "−")]),
   label: "rotation of the picture, counter-clockwise",
 };
+const MOVES = { range: [1 - KEPT, 0], ticks: [], label: "the last moves, the newest at the right" };
 
 export class TracePanel {
   #context;
@@ -100,15 +102,24 @@ export class TracePanel {
     if (this.#width === 0 || this.#view === null) return;
     const { classes, models } = this.#context.set();
     const name = classes[this.#view.watched];
-    put(this.title, "Score of ", h("b", {}, name), " against the angle");
-    this.svg.setAttribute("aria-label", `Score of ${name} of ${models.map((model) => model.id).join(", ")} against the rotation of the picture`);
+    const byMove = this.#byMove;
+    put(this.title, "Score of ", h("b", {}, name), byMove ? ", move by move" : " against the angle");
+    this.svg.setAttribute("aria-label", `Score of ${name} of ${models.map((model) => model.id).join(", ")} against ${byMove ? MOVES.label : ANGLES.label}`);
     const narrow = this.#width < 480;
     const ticks = ANGLES.ticks.filter(([angle]) => !narrow || angle % 90 === 0);
-    const { across, up, edge } = axes(this.svg, this.#width, HEIGHT, { ...ANGLES, ticks }, AXIS);
-    this.across = across;
-    const here = across(wrapDegrees(this.#store.state.transform.degrees));
-    this.svg.append(s("path", { class: "here", d: line([[here, edge.top], [here, edge.bottom]]) }));
+    const { across, up, edge } = axes(this.svg, this.#width, HEIGHT, byMove ? MOVES : { ...ANGLES, ticks }, AXIS);
+    this.across = byMove ? null : across;
+    this.svg.classList.toggle("by-move", byMove);
+    if (!byMove) {
+      const here = across(wrapDegrees(this.#store.state.transform.degrees));
+      this.svg.append(s("path", { class: "here", d: line([[here, edge.top], [here, edge.bottom]]) }));
+    }
     models.forEach((model, at) => this.svg.append(this.#curveOf(model.id, at, across, up)));
+  }
+
+  /** The parts of a figure move, and no sweep asks about angles. */
+  get #byMove() {
+    return this.#store.state.source.kind === "face" && this.#swept === null && !this.#wanted;
   }
 
   #curveOf(id, at, across, up) {
@@ -117,15 +128,18 @@ export class TracePanel {
     const dot = ([x, y], right, attributes) =>
       s("circle", { class: right ? "dot" : "dot wrong", cx: x, cy: y, ...attributes });
     const last = this.#moves.length - 1;
+    const places = this.#moves.map(({ degrees, scores }, k) => [across(this.#byMove ? k - last : degrees), up(scores[at])]);
+    const joined = this.#byMove ? line(places) : "";
     return s(
       "g",
       { "--accent": this.#context.colour(id), "data-model": id },
       points.length > 0 ? s("path", { class: "curve", d: line(points) }) : null,
+      joined ? s("path", { class: "joined", d: joined }) : null,
       points.map((point, k) => dot(point, swept.right[k], { r: 2.6 })),
       this.#moves.map((move, k) =>
-        dot([across(move.degrees), up(move.scores[at])], move.right[at], {
+        dot(places[k], move.right[at], {
           r: k === last ? 5 : 2.2,
-          opacity: k === last ? 1 : 0.15 + (0.5 * k) / KEPT,
+          opacity: k === last ? 1 : 0.15 + 0.5 * (1 - (last - k) / KEPT),
           class: `${move.right[at] ? "dot" : "dot wrong"}${k === last ? " last" : ""}`,
         }),
       ),
