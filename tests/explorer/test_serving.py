@@ -21,6 +21,13 @@ def test_a_free_port_is_taken():
         assert port > 0
 
 
+def test_what_is_written_is_sent_at_once():
+    with listen("127.0.0.1", 0) as first, socket.create_connection(first.getsockname()):
+        accepted, _ = first.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_the_next_free_port_is_taken(taken):
     with listen("127.0.0.1", taken) as first, listen("127.0.0.1", taken) as second:
         ports = [each.getsockname()[1] for each in (first, second)]

@@ -29,13 +29,18 @@ def listen(host: str, port: int) -> socket.socket:
         ) from None
     for candidate in range(port, min(port + _PORTS_TRIED, 65536)):
         try:
-            return socket.create_server((host, candidate), family=family)
+            listening = socket.create_server((host, candidate), family=family)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise ValueError(
                     f"explore, --host and --port: expected an address that may be listened on; "
                     f"got {host} and {candidate} ({error.strerror}); leave them out"
                 ) from None
+        else:
+            # Else the body of an answer waits 40 ms for its headers to be acknowledged: asyncio
+            # leaves sockets that it did not make as they are. Those accepted inherit it.
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return listening
     raise ValueError(
         f"explore, --port: expected a free port within {_PORTS_TRIED} from {port} on; got none; "
         "name another, or 0 for any"
