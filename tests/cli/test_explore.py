@@ -48,6 +48,14 @@ def begin(tmp_path):
         process.communicate()
 
 
+def test_help_names_every_option(cli):
+    said = cli("explore", "--help")
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith("usage: torchcaps explore")
+    for option in ("--port", "--host", "--no-browser", "[runs ...]", "default: the newest runs"):
+        assert option in said.out
+
+
 @pytest.mark.parametrize(
     ("how", "code", "said"),
     [(signal.SIGINT, 130, "torchcaps: explorer ended\n"), (signal.SIGTERM, -signal.SIGTERM, "")],

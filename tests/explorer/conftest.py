@@ -2,15 +2,18 @@
 
 import json
 from base64 import b64decode
+from io import BytesIO
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from starlette.testclient import TestClient
 
 import torchcaps as tc
 from torchcaps.data import load_dataset
 from torchcaps.explorer.server import make_app
-from torchcaps.explorer.sets import load_set
+from torchcaps.explorer.sets import ModelSet, load_set
 from torchcaps.explorer.state import Explorer
 from torchcaps.training import Recipe
 
@@ -75,6 +78,18 @@ def ask(client):
 
 
 @pytest.fixture
+def upload(client):
+    """upload(content): the answer; upload(content, status=413): the sentence."""
+
+    def post(content, ink=0, status=200, id="digits"):
+        response = client.post("/api/picture", params={"set": id, "ink": ink}, content=content)
+        assert response.status_code == status, response.text
+        return response.json() if status == 200 else response.json()["error"]
+
+    return post
+
+
+@pytest.fixture
 def refused(client):
     """refused("view", set="x"): the sentence of a POST that must be turned down."""
 
@@ -97,3 +112,16 @@ def image_of(pixels):
 
 def numbered(index):
     return {"kind": "test", "index": index}
+
+
+def encode(pixels, kind="PNG", **options):
+    buffer = BytesIO()
+    Image.fromarray(np.asarray(pixels, dtype=np.uint8)).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def set_of(data, size=28):
+    """A set without models for images of this size, as if they were of dataset `data`."""
+    test_set = load_dataset("digits", "test").first(10)
+    test_set.images = torch.zeros(10, 1, size, size)
+    return ModelSet("digits", Recipe(data=data), test_set, ())
