@@ -1,6 +1,6 @@
 """Whole experiments, from data to report. Importing this package registers them."""
 
-from torchcaps.studies import faces, iterations, rotation
+from torchcaps.studies import detection, faces, iterations, rotation
 from torchcaps.studies.catalogue import STUDIES, Study, list_studies
 
-__all__ = ["STUDIES", "Study", "faces", "iterations", "list_studies", "rotation"]
+__all__ = ["STUDIES", "Study", "detection", "faces", "iterations", "list_studies", "rotation"]
