@@ -1,7 +1,8 @@
 """The picture: test images, drawings, files, and moving them."""
 
 from io import BytesIO
-from math import cos, pi, sin
+from math import atan2, cos, pi, sin
+from math import degrees as degrees_of
 from typing import TYPE_CHECKING
 
 import pytest
@@ -59,9 +60,12 @@ def test_strokes_are_taken_back(screen: "Screen") -> None:
 def test_the_needle_follows_the_picture(screen: "Screen", upright_image: int, degrees: int) -> None:
     screen.open(f"#set=digits&image={upright_image}")
     screen.slide("Rotation in degrees, counter-clockwise", degrees)
-    told = screen.page.locator(".stage .needle")
-    read = float(str(told.get_attribute("data-angle")))
-    assert abs((read - degrees + 180) % 360 - 180) < 10
+    shaft = screen.page.locator(".stage .needle .shaft").get_attribute("d")
+    x, y = (float(number) for number in str(shaft).removeprefix("M0 0L").split(" "))
+    shown = degrees_of(atan2(-x, -y))  # counter-clockwise from above, y down
+    assert abs((shown - degrees + 180) % 360 - 180) < 10
+    read = float(str(screen.page.locator(".reading .told b").get_attribute("data-angle")))
+    assert abs((shown - read + 180) % 360 - 180) < 0.1
     assert f"{round(read)}°" in screen.page.locator(".reading .told b").inner_text()
 
 

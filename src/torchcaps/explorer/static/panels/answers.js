@@ -2,6 +2,8 @@
 
 import { h, put, say, set } from "../dom.js";
 
+// A screen reader is told once the picture has come to rest.
+const REST = 800;
 const KINDS = { lengths: "lengths of capsules", probabilities: "softmax, adds up to 1" };
 
 export class AnswersPanel {
@@ -37,6 +39,9 @@ export class AnswersPanel {
         set(row, { "aria-label": `${classes[label]}: ${score.toFixed(3)}` });
       });
     }
+    clearTimeout(this.timer);
+    const told = view.answers.map((answer) => `${answer.model} says ${classes[answer.winner]}`);
+    this.timer = setTimeout(() => say(document.getElementById("status"), `${view.words}: ${told.join(", ")}`), REST);
   }
 
   #makeCard(model, classes) {

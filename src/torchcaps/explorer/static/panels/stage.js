@@ -33,7 +33,7 @@ export class Stage {
         "aria-label": "The picture. Arrow keys shift it, comma and full stop turn it, plus and minus scale it, Home sets it upright.",
       },
       this.canvas,
-      s("svg", { viewBox: "-178 -178 356 356", "aria-hidden": "false" }, ring(), this.dial, this.needles, this.overlay),
+      s("svg", { viewBox: "-178 -178 356 356" }, ring(), this.dial, this.needles, this.overlay),
     );
     this.reading = h("p", { class: "reading" });
     set(this.element, {
