@@ -99,8 +99,8 @@ def _draw_told(axes: Axes, rows: Sequence[str], told: Mapping[str, Mapping[str, 
     axes.set_yticks(range(len(rows)), [_WORDS.get(name, name) for name in rows])
     axes.set(ylim=(len(rows) - 0.5, -0.5), xlim=(40, 103))
     axes.axvline(50, color="0.6", linewidth=1, zorder=0)
-    axes.set_xlabel("told apart by a line (%; guessing: 50)")
-    axes.set_title("Faces from scrambled twins", fontsize=11, fontweight="normal")
+    axes.set_xlabel("told apart (%; guessing: 50)")
+    axes.set_title("Faces from twins, by a linear reader", fontsize=11, fontweight="normal")
 
 
 def _draw_scrambled(

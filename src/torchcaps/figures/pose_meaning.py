@@ -81,6 +81,6 @@ def _draw_slopes(axes: Axes, meaning: PoseMeaning) -> AxesImage:
     axes.set_xticks(range(len(meaning.quantities)), meaning.quantities, rotation=45, ha="right")
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
-    axes.set_xlabel(f"~: no line (R² below {_LINEAR:g})")
+    axes.set_xlabel(f"~: not linear (R² below {_LINEAR:g})")
     axes.set_title("Moved, in sd for one sd of the dimension", fontsize=11, fontweight="normal")
     return image
