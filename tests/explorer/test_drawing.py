@@ -63,6 +63,13 @@ def test_a_wide_drawing_is_squeezed_as_the_small_digits_are():
     assert image[1:6, 1:7].min() == 1
 
 
+@pytest.mark.parametrize(("data", "size"), [("mnist", 28), ("digits", 8)])
+def test_thin_and_pale_strokes_become_as_bright_as_the_data(data, size):
+    page = np.zeros((400, 400))
+    page[50:350, 60:63] = page[50:53, 60:200] = 120
+    assert drawn(page, data, size).max() == 1
+
+
 def test_other_data_are_drawn_as_they_are():
     page = np.zeros((64, 64))
     page[:16, :16] = 255

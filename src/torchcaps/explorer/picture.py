@@ -77,12 +77,14 @@ def _fit(picture: Image.Image, models: ModelSet) -> Tensor:
 
 
 def _scaled(ink: Image.Image, habit: _Habit, height: int, width: int) -> Tensor:
-    """The ink with its aspect kept, but squeezed where it would be wider than the data are."""
+    """The ink with its aspect kept, but squeezed where it would be wider than the data are; as
+    bright as theirs, since thin strokes pale when they shrink."""
     tallest, widest = round(habit.height * height), round(habit.width * width)
     scale = tallest / max(ink.size)
     rows, columns = (max(1, round(scale * size)) for size in (ink.height, ink.width))
     small = ink.resize((min(columns, widest), rows), Image.Resampling.BILINEAR)
-    return torch.from_numpy(np.array(small))
+    shades = torch.from_numpy(np.array(small)).float()
+    return (shades * (255 / shades.max().clamp_min(1))).round().to(torch.uint8)
 
 
 def _place(ink: Tensor, habit: _Habit, height: int, width: int) -> tuple[int, int]:
