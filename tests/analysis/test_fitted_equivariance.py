@@ -68,6 +68,24 @@ def test_another_image_in_its_place_leaves_the_mean_to_be_told():
     assert found.r2 == pytest.approx(0, abs=0.03)
 
 
+def test_every_class_has_a_map_of_its_own_where_it_is_asked_for():
+    before, labels = noise(800, 4), torch.arange(800) % 2
+    turns = torch.stack([torch.linalg.qr(noise(4, 4, seed=k)).Q for k in (1, 2)])
+    after = torch.einsum("nf,nfg->ng", before, turns[labels])
+    own = FittedEquivariance(parts(before), parts(labels)).measure(parts(after))
+    assert own.error < 1e-9
+    assert own.change == pytest.approx(measure(before, after).change)
+    assert measure(before, after).error > 0.3
+
+
+def test_a_class_that_nothing_can_be_fitted_on_is_refused():
+    labels = Parts(torch.zeros(200), torch.arange(100) % 2, torch.arange(500) % 2)
+    with pytest.raises(
+        ValueError, match=r"FittedEquivariance, labels: .* got none of class 1 to f"
+    ):
+        FittedEquivariance(parts(noise(800, 4)), labels)
+
+
 def test_nothing_that_changes_is_nothing_missed():
     before = noise(800, 4)
     for after in (before, before + 1e-9 * noise(800, 4, seed=1)):

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-from torchcaps.analysis.representations import represent
-from torchcaps.analysis.ridge import Parts, Ridge, explained
+from torchcaps.analysis.representations import POSE, represent
+from torchcaps.analysis.ridge import Parts, Ridge, chosen, class_rows, explained
 from torchcaps.data import ImageDataset
 from torchcaps.data.transforms import affine
 from torchcaps.models import Model
@@ -27,12 +28,14 @@ class Equivariance:
     change: $\| f(g x) - f(x) \| / \| f(x) - \overline{f(x)} \|$: 0 is an invariant layer; 1, one
         that g changes as much as images differ.
     lengths: the mean of $| \|f(g x)\| - \|f(x)\| |$ over that of $\|f(x)\|$.
+    numbers: how many the layer has. The more, the more there is for a map to tell from.
     """
 
     error: float
     r2: float
     change: float
     lengths: float
+    numbers: int
 
 
 class FittedEquivariance:
@@ -43,6 +46,8 @@ class FittedEquivariance:
     images leave open stays as it was, so that a layer with more features than images is not
     charged for it. See `Ridge` for how the penalty is chosen and for many features.
 
+    labels: of the images, to fit a map for each class by itself; None fits one for all.
+
     A small error says that the change is a linear function of the layer, no more: that of pixels
     turned by interpolation is one.
 
@@ -50,18 +55,24 @@ class FittedEquivariance:
     `analysis.equivariance`, which has $\rho$ given.
     """
 
-    def __init__(self, before: Parts[Tensor]) -> None:
+    def __init__(self, before: Parts[Tensor], labels: Parts[Tensor] | None = None) -> None:
         self.before = before
-        self.ridge = Ridge(before)
+        everywhere = Parts(*(torch.ones(len(part), dtype=torch.bool) for part in before))
+        self.rows = (
+            [everywhere] if labels is None else class_rows(labels, "FittedEquivariance, labels")
+        )
+        self.ridges = [Ridge(chosen(before, rows)) for rows in self.rows]
 
     def measure(self, after: Parts[Tensor]) -> Equivariance:
         """`after` holds f(g x) of the same images in the same order."""
         x, y = self.before.test.double(), after.test.double()
-        told = self.ridge.predict(
-            after.train.double() - self.before.train,
-            after.validation.double() - self.before.validation,
-        )
-        moved, missed = y - x, y - x - told
+        moved = y - x
+        missed = moved.clone()
+        for rows, ridge in zip(self.rows, self.ridges, strict=True):
+            old, new = chosen(self.before, rows), chosen(after, rows)
+            missed[rows.test] -= ridge.predict(
+                new.train.double() - old.train, new.validation.double() - old.validation
+            )
         nothing = ROUNDING * float(x.norm())
         still = float(moved.norm()) <= nothing
         exact = float(missed.norm()) <= nothing
@@ -71,6 +82,7 @@ class FittedEquivariance:
             r2=1.0 if exact else explained(y, y - missed),
             change=0.0 if still else float(moved.norm() / (x - x.mean(0)).norm()),
             lengths=0.0 if still else float(longer.abs().sum() / x.norm(dim=1).sum()),
+            numbers=x.shape[1],
         )
 
 
@@ -84,11 +96,16 @@ def measure_equivariance(
     """`[layer][transform]` of every layer that `representations.layers` names.
 
     transforms: by name, the arguments of `data.transforms.affine`. The pose of the class is that
-    of the label, before and after. `each` is called after every transform, for whoever shows
+    of the label, before and after, and has a map for each class: each is another capsule, with a
+    frame of its own. `each` is called after every transform, for whoever shows
     progress.
     """
     before = _represent(model, datasets, {})
-    fits = {layer: FittedEquivariance(parts) for layer, parts in before.items()}
+    labels = Parts(*(dataset.labels for dataset in datasets))
+    fits = {
+        layer: FittedEquivariance(parts, labels if layer == POSE else None)
+        for layer, parts in before.items()
+    }
     found: dict[str, dict[str, Equivariance]] = {layer: {} for layer in before}
     for name, moves in transforms.items():
         for layer, after in _represent(model, datasets, moves).items():

@@ -1,6 +1,5 @@
 """What a linear reader tells of how a thing lies, from a layer's numbers."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import mean
 
@@ -9,7 +8,7 @@ from torch import Tensor
 
 from torchcaps.analysis.posed import Posed
 from torchcaps.analysis.representations import layer_names, represent
-from torchcaps.analysis.ridge import Parts, Ridge, principal
+from torchcaps.analysis.ridge import Parts, Ridge, chosen, class_rows, principal
 from torchcaps.models import Model
 
 
@@ -39,7 +38,9 @@ def probe(x: Parts[Tensor], posed: Parts[Posed], *, width: int, seed: int = 0) -
     components of its own. `seed` shuffles the control.
     """
     generator = torch.Generator().manual_seed(seed)
-    pieces = list(_by_class(x, posed))
+    y = Parts(*(torch.stack(list(part.quantities.values()), 1) for part in posed))
+    rows = class_rows(Parts(*(part.labels for part in posed)), "probe, posed")
+    pieces = [(chosen(x, each), chosen(y, each)) for each in rows]
     narrow = [(principal(inputs, width), targets) for inputs, targets in pieces]
     mixed = [(_shuffled(inputs, generator), targets) for inputs, targets in narrow]
     names = list(posed.test.quantities)
@@ -111,25 +112,6 @@ def measure_probes(model: Model, posed: Parts[Posed], *, width: int) -> Probed:
 def measure_pixels(posed: Parts[Posed], *, width: int) -> Probed:
     """`probe` of the images themselves."""
     return probe(Parts(*(part.images.flatten(1) for part in posed)), posed, width=width)
-
-
-def _by_class(
-    x: Parts[Tensor], posed: Parts[Posed]
-) -> Iterator[tuple[Parts[Tensor], Parts[Tensor]]]:
-    """Features and targets of each class of the test part."""
-    y = Parts(*(torch.stack(list(part.quantities.values()), 1) for part in posed))
-    for label in posed.test.labels.unique():
-        rows = [part.labels == label for part in posed]
-        if not all(chosen.any() for chosen in rows):
-            raise ValueError(
-                f"probe, posed: expected images of every class in every part; got none of class "
-                f"{int(label)} to fit on or to choose by; take more images"
-            )
-        inputs, targets = (
-            Parts(*(part[chosen] for part, chosen in zip(parts, rows, strict=True)))
-            for parts in (x, y)
-        )
-        yield inputs, targets
 
 
 def _shuffled(x: Parts[Tensor], generator: torch.Generator) -> Parts[Tensor]:

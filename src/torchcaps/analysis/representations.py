@@ -10,7 +10,8 @@ from torch.nn import functional as F
 from torchcaps.models import CNN, CapsNet, EquivariantCapsNet, Model, PooledCNN
 from torchcaps.ops import lengths, select_capsule
 
-# The layer of a capsule network that its claims are about; it has D numbers.
+# The J capsules that a capsule network reads its scores from, and the one of the image's class.
+POSES = "class poses"
 POSE = "pose of the class"
 
 
@@ -20,8 +21,8 @@ def layers(
     """The layers by name, from the image to what the scores are read from, each `[B, features]`.
 
     The first is "image", the pixels themselves. Maps are taken after their ReLU. The last is
-    "penultimate", or for capsules "pose of the class": the pose of the label's class, or of the
-    highest score where no labels are given.
+    "penultimate", or for capsules "class poses" and then "pose of the class": that of the label,
+    or of the highest score where no labels are given.
 
     Raises a `ValueError` for a model whose layers are not known.
     """
@@ -85,7 +86,7 @@ def _capsnet(model: CapsNet, images: Tensor, labels: Tensor | None) -> dict[str,
     return {
         "stem": stem,
         "primary capsules": children,
-        "class poses": poses,
+        POSES: poses,
         POSE: select_capsule(poses, chosen),
     }
 
@@ -101,7 +102,7 @@ def _equivariant(
         "lifting": lifted,
         "group convolution": combined,
         "primary capsules": children,
-        "class poses": poses,
+        POSES: poses,
         POSE: select_capsule(poses, chosen),
     }
 

@@ -79,6 +79,25 @@ class Ridge:
         return (along / damped) @ self.u.T
 
 
+def class_rows(labels: Parts[Tensor], where: str) -> list[Parts[Tensor]]:
+    """Where in each part the images of a class are, as masks, for every class of the test part."""
+    found = []
+    for label in labels.test.unique():
+        rows = Parts(*(part == label for part in labels))
+        if not all(part.any() for part in rows):
+            raise ValueError(
+                f"{where}: expected images of every class in every part; got none of class "
+                f"{int(label)} to fit on or to choose by; take more images"
+            )
+        found.append(rows)
+    return found
+
+
+def chosen(x: Parts[Tensor], rows: Parts[Tensor]) -> Parts[Tensor]:
+    """The rows of every part."""
+    return Parts(*(part[where] for part, where in zip(x, rows, strict=True)))
+
+
 def principal(x: Parts[Tensor], width: int) -> Parts[Tensor]:
     """The parts `[N, F]` along the `width` directions in which the training part varies most
     (principal components, of features as they are); unchanged where F is no more than that."""

@@ -1,6 +1,15 @@
 """Whole experiments, from data to report. Importing this package registers them."""
 
-from torchcaps.studies import detection, faces, iterations, rotation
+from torchcaps.studies import detection, equivariance, faces, iterations, rotation
 from torchcaps.studies.catalogue import STUDIES, Study, list_studies
 
-__all__ = ["STUDIES", "Study", "detection", "faces", "iterations", "list_studies", "rotation"]
+__all__ = [
+    "STUDIES",
+    "Study",
+    "detection",
+    "equivariance",
+    "faces",
+    "iterations",
+    "list_studies",
+    "rotation",
+]
