@@ -112,8 +112,8 @@ export class RoutingGraph {
         const line = this.#lines[i][j];
         const out = picked !== null && picked.part !== i && picked.whole !== j;
         line.style.strokeWidth = `${(THINNEST + THICKEST * coupling).toFixed(3)}px`;
-        line.style.strokeOpacity = (out ? 0.06 : 0.16 + 0.74 * coupling).toFixed(3);
         const main = picked?.whole === undefined ? j === winner : j === picked.whole;
+        line.style.strokeOpacity = (out ? 0.06 : (main ? 0.34 : 0.13) + 0.6 * coupling).toFixed(3);
         set(line, { class: main ? "main" : null });
       });
     });
