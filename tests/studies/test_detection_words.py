@@ -66,9 +66,7 @@ def said(found, start):
 
 def test_the_table_has_a_row_an_attack_and_a_dash_where_there_is_no_alarm():
     found = table()
-    assert found.header() == [
-        "model", "attack", "fools (%)", "past reconstruction (%)", "past score (%)",
-    ]  # fmt: skip
+    assert found.header() == ["model", "attack", "fools (%)", "past drawing", "past score"]
     assert found.rows() == [
         ["caps", "FGSM", "40.0", "10.0", "30.0"],
         ["caps", "PGD", "80.0", "20.0", "60.0"],

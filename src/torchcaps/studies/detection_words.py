@@ -30,9 +30,9 @@ def reading(settings: dict[str, Any], table: DetectionTable) -> str:
     """What the columns mean."""
     return (
         "An attack fools a model on the images that it named rightly and no longer does; it gets "
-        "past an alarm on those of them that do not raise it as well. Both are shares of the "
+        "past an alarm on those of them that do not raise it as well. All are percent of the "
         "images that were named rightly. The alarm by reconstruction is raised by a large distance "
-        "between an image and what the winning class draws of it; the alarm by score by a short "
+        "between an image and what the winning class draws of it; that by score by a short "
         "longest capsule, or a low greatest probability. FGSM takes one step uphill, towards a "
         f"wrong class, and PGD {settings['steps']} from {_starts(settings['starts'])}. The "
         "reconstructive attack goes on to lower the distance once the class is wrong: it fools "
