@@ -1,59 +1,20 @@
 // Puts the page together: state, engine, panels, and what the buttons at the head do.
 
-import { coloursOf } from "./colours.js";
-import { h, put, say, set } from "./dom.js";
-import { HttpEngine } from "./engine.js";
+import { Context } from "./context.js";
+import { h, put, set } from "./dom.js";
 import { Loop } from "./loop.js";
-import { Notice } from "./notice.js";
 import { Page } from "./page.js";
 import { fromHash, toHash } from "./permalink.js";
 import { forgetColours } from "./pixels.js";
 import { drawPoster } from "./poster.js";
 import { copyText, showPython } from "./python.js";
-import { freshState, Store } from "./store.js";
+import { freshState } from "./store.js";
 import { makeTour } from "./panels/tour.js";
 import { TrainingOffer } from "./panels/training.js";
 
 const NAMES = { digits: "Digits", faces: "Faces" };
 const REMEMBER_AFTER = 300;
 const at = (id) => document.getElementById(id);
-
-/** What every panel may use: the state, the engine, what is known of the set that is looked at. */
-class Context {
-  sets = [];
-  training = null;
-  #colours = new Map();
-
-  constructor() {
-    this.engine = new HttpEngine();
-    this.notice = new Notice(at("notice"));
-    this.store = new Store(freshState("digits"));
-  }
-
-  async read() {
-    const { version, sets, training } = await this.engine.state();
-    this.sets = sets;
-    this.training = training;
-    this.#colours = new Map(sets.map((one) => [one.id, coloursOf(one.models)]));
-    say(at("version"), `torchcaps ${version}`);
-  }
-
-  set(id = this.store.state.set) {
-    return this.sets.find((one) => one.id === id);
-  }
-
-  colour(model) {
-    return this.#colours.get(this.store.state.set).get(model) ?? "var(--model-6)";
-  }
-
-  /** The network that is looked into, or with a view, {model, answer}. */
-  lookInto(view) {
-    const inside = this.set().models.filter((model) => model.pose_dim !== null);
-    const model = inside.find((one) => one.id === this.store.state.model) ?? inside[0] ?? null;
-    if (!view) return model;
-    return { model, answer: view.answers.find((one) => one.model === model?.id) ?? null };
-  }
-}
 
 class Explorer {
   #remembered = new Map();
