@@ -5,7 +5,8 @@ READY := .venv/.ready
 # triton, to check the types of the kernels and, where it is there, to run them interpreted.
 KERNELS := .venv/.kernels
 # One thread a test worker: two workers with two threads each would fight over two cores.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto
+# The browser tests share what they train: one worker takes them all.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadgroup
 
 .PHONY: demo test lint bench gpu clean
 
