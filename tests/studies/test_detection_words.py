@@ -79,15 +79,15 @@ def test_the_table_has_a_row_an_attack_and_a_dash_where_there_is_no_alarm():
 
 def test_clean_and_areas_have_a_row_an_alarm():
     found = table()
-    alarms = ["caps, reconstruction", "caps, score", "cnn, score"]
+    alarms = ["caps, drawing", "caps, score", "cnn, score"]
     assert [row[0] for row in found.clean_rows()] == alarms
-    assert found.clean_rows()[0] == ["caps, reconstruction", "100.0", "0.000", "0.0"]
+    assert found.clean_rows()[0] == ["caps, drawing", "100.0", "0.000", "0.0"]
     assert found.attack_header() == ["model, alarm", "FGSM", "PGD", "reconstructive", "made on cnn"]
     # Of 80 that are fooled 60 raise the alarm, which no clean one does.
-    assert found.attack_rows()[0] == ["caps, reconstruction", "0.88", "0.88", "0.56", "0.67"]
-    assert found.attack_rows()[2] == ["cnn, score", "0.67", "0.72", "–", "–"]
+    assert found.attack_rows()[0] == ["caps, drawing", "0.875", "0.875", "0.562", "0.667"]
+    assert found.attack_rows()[2] == ["cnn, score", "0.667", "0.722", "–", "–"]
     assert found.strange_header() == ["model, alarm", "faces"]
-    assert [row[1] for row in table(strange=20).strange_rows()] == ["0.90", "0.60", "0.75"]
+    assert [row[1] for row in table(strange=20).strange_rows()] == ["0.900", "0.600", "0.750"]
 
 
 def test_an_attack_that_fools_nobody_has_no_area():

@@ -8,6 +8,9 @@ from torchcaps.analysis.alarms import RECONSTRUCTION, SCORE
 from torchcaps.analysis.detection import Attacked, Detection
 from torchcaps.studies.words import cell, spread
 
+# In tables, so that a terminal of 80 columns and the report's page hold them.
+_SHORT = {RECONSTRUCTION: "drawing", SCORE: "score"}
+
 
 class DetectionTable:
     """`detections[model][seed]`; the first model is the one under test, the second the one whose
@@ -83,8 +86,7 @@ class DetectionTable:
         return found
 
     def header(self) -> list[str]:
-        # Short, so that a terminal of 80 columns and the report's page hold them.
-        return ["model", "attack", "fools (%)", "past drawing", "past score"]
+        return ["model", "attack", "fools (%)", *(f"past {short}" for short in _SHORT.values())]
 
     def rows(self) -> list[list[str]]:
         """Cells as text, one row an attack on a model."""
@@ -92,12 +94,12 @@ class DetectionTable:
             [
                 name,
                 attack,
-                text(self.success(name, attack), digits=1),
+                cell(self.success(name, attack), digits=1),
                 *(
-                    text(self.undetected(name, attack, alarm), digits=1)
+                    cell(self.undetected(name, attack, alarm), digits=1)
                     if alarm in self.alarms(name)
                     else "–"
-                    for alarm in (RECONSTRUCTION, SCORE)
+                    for alarm in _SHORT
                 ),
             ]
             for name in self.names
@@ -111,10 +113,10 @@ class DetectionTable:
         """Of the clean test images."""
         return [
             [
-                f"{name}, {alarm}",
-                text(self.accuracy(name), digits=1),
-                text(self.measures(name)[f"{alarm}: threshold"], digits=3),
-                text(self.false_alarms(name, alarm), digits=1),
+                f"{name}, {_SHORT[alarm]}",
+                cell(self.accuracy(name), digits=1),
+                cell(self.measures(name)[f"{alarm}: threshold"], digits=3),
+                cell(self.false_alarms(name, alarm), digits=1),
             ]
             for name, alarm in self.watchers()
         ]
@@ -123,12 +125,12 @@ class DetectionTable:
         return ["model, alarm", *self._all_attacks()]
 
     def attack_rows(self) -> list[list[str]]:
-        """AUROC against attacks, one row an alarm."""
+        """Mean AUROC against attacks, one row an alarm."""
         return [
             [
-                f"{name}, {alarm}",
+                f"{name}, {_SHORT[alarm]}",
                 *(
-                    text(self.attack_auroc(name, attack, alarm), digits=2)
+                    _mean(self.attack_auroc(name, attack, alarm))
                     if attack in self.attacks(name)
                     else "–"
                     for attack in self._all_attacks()
@@ -141,11 +143,11 @@ class DetectionTable:
         return ["model, alarm", *self.kinds]
 
     def strange_rows(self) -> list[list[str]]:
-        """AUROC against what is strange, one row an alarm."""
+        """Mean AUROC against what is strange, one row an alarm."""
         return [
             [
-                f"{name}, {alarm}",
-                *(text(self.strange_auroc(name, kind, alarm), digits=2) for kind in self.kinds),
+                f"{name}, {_SHORT[alarm]}",
+                *(_mean(self.strange_auroc(name, kind, alarm)) for kind in self.kinds),
             ]
             for name, alarm in self.watchers()
         ]
@@ -173,6 +175,6 @@ class DetectionTable:
         return [100 * share(seed) for seed in self.detections[name]]
 
 
-def text(values: Sequence[float], *, digits: int) -> str:
-    """A cell; a dash where some seed has no such number."""
-    return "–" if any(map(isnan, values)) else cell(values, digits=digits)
+def _mean(areas: Sequence[float]) -> str:
+    """Over seeds; a dash where an attack of some seed fools nobody."""
+    return "–" if any(map(isnan, areas)) else f"{mean(areas):.3f}"

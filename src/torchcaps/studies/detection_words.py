@@ -44,7 +44,7 @@ def reading(settings: dict[str, Any], table: DetectionTable) -> str:
 AUROC = (
     "AUROC is the chance that an alarm ranks an attacked image that fools the model, or a strange "
     "one, above a clean test image (1: always; 0.5: no telling apart). A mirror image may be as "
-    "good as the image itself, as that of a 0 is."
+    "good as the image itself, as that of a 0 is. Means over seeds; table.csv has the spread."
 )
 
 
