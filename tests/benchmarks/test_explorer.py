@@ -41,5 +41,5 @@ def test_answers_and_the_page_are_timed_beside_a_check(bench, monkeypatch, capsy
 def test_a_wrong_answer_does_not_pass(bench, monkeypatch):
     module, run = bench
     monkeypatch.setattr(module, "CHROMIUM", Path("nowhere"))
-    monkeypatch.setattr(module, "direct", lambda run, degrees: [0.5] * 10)
+    monkeypatch.setattr(module, "direct", lambda run, degrees: [degrees / 360] * 10)
     assert [row["passed"] for row in run()] == [False]
