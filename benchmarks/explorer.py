@@ -149,7 +149,7 @@ def redraw(address: str, runs: list[str], times: int) -> Row:
         taken = page.evaluate(MOVE, angles(times + 3))
         said = [shown_scores(page, tc.load_model(run)) for run in runs]
         browser.close()
-    return summary(taken[3:], runs, said, 0.006)  # the page shows two digits
+    return summary(taken[3:], runs, said, 0.001)  # the page shows three digits
 
 
 def shown_scores(page: "Page", model: Model) -> list[float]:
