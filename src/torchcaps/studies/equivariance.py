@@ -43,7 +43,7 @@ class EquivarianceOptions(Comparison):
     """Of each split, maps are fitted, chosen and tested on at most this many images."""
     faces_images: int = 1000
     """Train on this many images of faces, houses and cars, whose poses are known."""
-    faces_epochs: int = 5
+    faces_epochs: int = 4
     """Passes over these."""
 
     def __post_init__(self) -> None:

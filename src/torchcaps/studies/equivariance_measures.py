@@ -17,7 +17,7 @@ from torchcaps.training import Recipe, evaluate
 
 DEGREES = 30.0
 _TIMES = 4  # that every image is moved before it is probed
-_DRAWN = (2400, 600, 1500)  # faces, houses and cars to fit on, to choose by, to measure on
+_DRAWN = (1800, 450, 1200)  # faces, houses and cars to fit on, to choose by, to measure on
 
 
 def transforms(width: int) -> dict[str, dict[str, float]]:
