@@ -128,6 +128,7 @@ def test_a_browser_is_opened_unless_it_is_not_wanted(cli, run, monkeypatch):
     monkeypatch.setattr("webbrowser.open", opened.append)
     monkeypatch.setattr(threading.Thread, "start", threading.Thread.run)
     monkeypatch.setattr("torchcaps.cli.explore.serve", lambda *words: words[-1]())
+    monkeypatch.setattr("torch.set_num_threads", lambda count: None)
     assert cli("explore", run, "--port", 0).code == 0
     (url,) = opened
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", url)

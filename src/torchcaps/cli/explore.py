@@ -4,6 +4,8 @@ import sys
 import webbrowser
 from threading import Thread
 
+import torch
+
 from torchcaps.cli.parser import make_parser, parse
 from torchcaps.explorer.guard import is_loopback
 from torchcaps.explorer.serving import address, listen, serve
@@ -31,6 +33,9 @@ def run(words: list[str]) -> None:
         raise ValueError(
             f"explore, --port: expected 0 to 65535; got {options.port}; leave it out for {PORT}"
         )
+    # A page asks for several things at once: a core for each is faster than all cores for one,
+    # whose threads wait for each other, and for long where something else keeps a core busy.
+    torch.set_num_threads(1)
     explorer = open_explorer(options.runs)
     with listen(options.host, options.port) as listening:
         port = listening.getsockname()[1]

@@ -4,7 +4,6 @@ import errno
 import socket
 from collections.abc import Callable
 
-import torch
 import uvicorn
 
 from torchcaps.explorer.guard import EVERY_ADDRESS
@@ -59,9 +58,6 @@ def serve(
 ) -> None:
     """Answer on this socket until Ctrl-C, which is raised again once all is closed. `ready` is
     called when the first question would be answered and Ctrl-C ends the server in order."""
-    # A page asks for several things at once: a core for each is faster than all cores for one,
-    # whose threads would wait for each other.
-    torch.set_num_threads(1)
     config = uvicorn.Config(
         make_app(explorer, host),
         log_level="warning",
