@@ -85,8 +85,10 @@ def bare_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[st
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
+    """A browser for each file: while it lives, its event loop runs in this thread, and another
+    folder's test of the same worker could not run one of its own."""
     pytest.importorskip("playwright", reason="playwright is not installed")
     found = str(CHROMIUM) if CHROMIUM.is_file() else shutil.which("chromium")
     if found is None:
