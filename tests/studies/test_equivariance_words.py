@@ -10,7 +10,6 @@ from torchcaps.studies.equivariance_table import EquivarianceTable, as_csv
 from torchcaps.studies.equivariance_words import (
     faces_told,
     finding,
-    listed,
     moves_told,
     opening,
     verdict,
@@ -135,9 +134,3 @@ def test_moves_and_faces_are_told():
     assert faces_told({"caps": [90.0, 92.0], "cnn": [50.0, 50.0]}) == (
         "Of the faces, houses and cars, right are 91.0 ± 1.4 % (caps) and 50.0 ± 0.0 % (cnn)."
     )
-
-
-def test_lists_of_words():
-    assert [listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"])] == [
-        "a", "a and b", "a, b and c",
-    ]  # fmt: skip

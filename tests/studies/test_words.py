@@ -2,7 +2,7 @@
 
 import pytest
 
-from torchcaps.studies.words import cell, compare, spread
+from torchcaps.studies.words import cell, clearly, compare, listed, spread
 
 
 def test_a_spread_needs_two_seeds():
@@ -34,3 +34,15 @@ def test_a_difference_claims_no_more_than_it_shows(ours, theirs, words):
 def test_a_difference_in_other_units():
     assert compare([0.912], [0.9], unit="", digits=3) == "0.012 more"
     assert compare([0.9], [0.9003], unit="", digits=3) == "the same to 0.001"
+
+
+def test_lists_of_words():
+    assert [listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"])] == [
+        "a", "a and b", "a, b and c",
+    ]  # fmt: skip
+
+
+def test_ahead_means_by_more_than_the_spread():
+    assert clearly([55, 55], [40, 41])
+    assert not clearly([40, 41], [55, 55])
+    assert not clearly([40, 60], [45, 45])

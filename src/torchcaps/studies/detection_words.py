@@ -7,22 +7,19 @@ from typing import Any
 from torchcaps.analysis.alarms import RECONSTRUCTION, SCORE
 from torchcaps.analysis.detection import PGD, RECONSTRUCTIVE
 from torchcaps.studies.detection_table import DetectionTable
-from torchcaps.studies.words import compare
+from torchcaps.studies.words import compare, epochs, listed, protocol
 
 
 def opening(settings: dict[str, Any], table: DetectionTable) -> str:
     """What was done."""
     images = settings["train_images"] or "all"
-    epochs = "1 epoch" if settings["epochs"] == 1 else f"{settings['epochs']} epochs"
+    took = epochs(settings["epochs"])
     return (
-        f"{_listed(table.names)} learnt {settings['data']} from {images} training images for "
-        f"{epochs}. Each was given alarms, with thresholds that at most {100 * table.rate:g} % of "
+        f"{listed(table.names)} learnt {settings['data']} from {images} training images for "
+        f"{took}. Each was given alarms, with thresholds that at most {100 * table.rate:g} % of "
         f"the {table.validated:,} clean validation images exceed. Then it was attacked on "
         f"{table.images:,} test images, every pixel (0 to 1) being changed by up to "
-        f"{table.epsilon:g}, and shown strange ones. "
-        + ("One seed: no spread can be given. " if table.seeds == 1 else "")
-        + (f"Mean ± sd of {table.seeds} seeds. " if table.seeds > 1 else "")
-        + "The weights are those of the last epoch; the test images chose nothing."
+        f"{table.epsilon:g}, and shown strange ones. " + protocol(table.seeds)
     )
 
 
@@ -63,7 +60,7 @@ def finding(table: DetectionTable) -> str:
 def success_finding(table: DetectionTable) -> str:
     """The title of the figure of success."""
     shares = [f"{name} on {mean(table.success(name, PGD)):.0f} %" for name in table.names]
-    return f"PGD that may change pixels by {table.epsilon:g} fools\n{_listed(shares)}"
+    return f"PGD that may change pixels by {table.epsilon:g} fools\n{listed(shares)}"
 
 
 def pictures_finding(alarmed: dict[str, list[bool]]) -> str:
@@ -96,8 +93,8 @@ def _clean(table: DetectionTable) -> str:
         for alarm in table.alarms(name)
     ]
     return (
-        f"Of the clean test images, {_listed(right)} are named rightly. Where at most "
-        f"{100 * table.rate:g} % of the validation images raise an alarm, {_listed(raised)} of "
+        f"Of the clean test images, {listed(right)} are named rightly. Where at most "
+        f"{100 * table.rate:g} % of the validation images raise an alarm, {listed(raised)} of "
         "the test images do."
     )
 
@@ -133,7 +130,7 @@ def _by_score(table: DetectionTable) -> str:
         apart.append(f"{mean(score):.1f} % by {name} ({_points(score, drawn)})")
     return (
         f"With the score of {ours} for an alarm in place of its reconstruction, "
-        f"{_listed(apart)} get past. PGD raises the score of a wrong class; the reconstructive "
+        f"{listed(apart)} get past. PGD raises the score of a wrong class; the reconstructive "
         "attack does not care for it once that class is ahead."
     )
 
@@ -189,8 +186,3 @@ def _points(ours: Sequence[float], theirs: Sequence[float]) -> str:
 
 def _starts(count: int) -> str:
     return "a random start" if count == 1 else f"each of {count} random starts"
-
-
-def _listed(words: Sequence[str]) -> str:
-    *before, last = words
-    return f"{', '.join(before)} and {last}"

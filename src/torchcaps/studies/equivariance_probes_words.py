@@ -1,11 +1,9 @@
 """What may be said of what was read from poses, whichever way the numbers fall."""
 
-from collections.abc import Sequence
 from statistics import mean
 
 from torchcaps.studies.equivariance_table import PIXELS, ProbesTable
-from torchcaps.studies.equivariance_words import listed
-from torchcaps.studies.words import spread
+from torchcaps.studies.words import clearly, listed
 
 PROBES = (
     "A linear reader is fitted for every class and quantity, and R² measured on images that it has "
@@ -59,9 +57,9 @@ def _sides(probes: ProbesTable, data: str, theirs: str) -> str:
     more, less, quantities = [], [], probes.quantities[data]
     for quantity in quantities:
         ours, other = (probes.get("equal", data, r, quantity) for r in (probes.ours, theirs))
-        if _clearly(ours, other):
+        if clearly(ours, other):
             more.append(quantity)
-        if _clearly(other, ours):
+        if clearly(other, ours):
             less.append(quantity)
     said = [
         f"{word} of {listed(found) if len(found) < len(quantities) else 'everything'}"
@@ -95,11 +93,6 @@ def _means(probes: ProbesTable, reading: str, data: str) -> str:
         values = [mean(probes.get(reading, data, reader, q)) for q in probes.quantities[data]]
         parts.append(f"{mean(values):.2f} in {reader}")
     return listed(parts)
-
-
-def _clearly(ours: Sequence[float], theirs: Sequence[float]) -> bool:
-    """Ahead by more than the spread over seeds."""
-    return mean(ours) - mean(theirs) > max(spread(ours), spread(theirs))
 
 
 def _capital(text: str) -> str:

@@ -5,7 +5,7 @@ from statistics import mean
 from typing import Any
 
 from torchcaps.studies.equivariance_table import EquivarianceTable
-from torchcaps.studies.words import cell, compare
+from torchcaps.studies.words import cell, compare, epochs, listed, protocol
 
 ERROR = (
     "The error of a layer f under a move g is ‖f(gx) − ρ(g) f(x)‖ / ‖f(gx) − f(x)‖: what an affine "
@@ -22,17 +22,14 @@ def opening(settings: dict[str, Any], table: EquivarianceTable, sizes: Sequence[
     """What was done."""
     fitted, chosen, measured = sizes
     images = settings["train_images"] or "all"
-    epochs = _epochs(settings["epochs"])
+    took = epochs(settings["epochs"])
     return (
         f"{listed(table.names)} learnt {settings['data']} from {images} training images for "
-        f"{epochs}, none of them moved. Linear maps were fitted on {fitted:,} training images, "
+        f"{took}, none of them moved. Linear maps were fitted on {fitted:,} training images, "
         f"their penalty was chosen on {chosen:,} validation images, and all that follows was "
         f"measured on {measured:,} test images. The same architectures learnt faces, houses and "
-        f"cars from {settings['faces_images']:,} drawings for {_epochs(settings['faces_epochs'])}, "
-        "of which the true poses are known. "
-        + ("One seed: no spread can be given. " if table.seeds == 1 else "")
-        + (f"Mean ± sd of {table.seeds} seeds. " if table.seeds > 1 else "")
-        + "The weights are those of the last epoch; the test images chose nothing."
+        f"cars from {settings['faces_images']:,} drawings for {epochs(settings['faces_epochs'])}, "
+        "of which the true poses are known. " + protocol(table.seeds)
     )
 
 
@@ -130,13 +127,3 @@ def _own(table: EquivarianceTable, name: str) -> str:
 def _layer(table: EquivarianceTable, name: str) -> str:
     layer = table.scored[name]
     return f"{layer} layer" if layer == "penultimate" else layer
-
-
-def _epochs(count: int) -> str:
-    return "1 epoch" if count == 1 else f"{count} epochs"
-
-
-def listed(names: Sequence[str]) -> str:
-    """a, b and c."""
-    *before, last = names
-    return f"{', '.join(before)} and {last}" if before else last

@@ -1,12 +1,11 @@
 """The faces study's tables, and what may be said of them."""
 
-from collections.abc import Sequence
 from statistics import mean
 from typing import Any
 
 from torchcaps.analysis.scrambled import TwinTest
 from torchcaps.data.faces_scene import FIGURES
-from torchcaps.studies.words import cell, compare, spread
+from torchcaps.studies.words import cell, compare, epochs, listed, protocol, spread
 
 
 class FacesTable:
@@ -77,16 +76,14 @@ class FacesTable:
 def opening(settings: dict[str, Any], table: FacesTable, tested: int) -> str:
     """What was done."""
     images = settings["train_images"] or "all"
-    epochs = "1 epoch" if settings["epochs"] == 1 else f"{settings['epochs']} epochs"
+    took = epochs(settings["epochs"])
     return (
-        f"{_listed(table.names)} learnt to tell faces, houses and cars, drawn of the same parts "
+        f"{listed(table.names)} learnt to tell faces, houses and cars, drawn of the same parts "
         f"(head, eyes, nose, mouth) in different places, from {images} training images for "
-        f"{epochs}. {_missing(settings['missing'])}None was scrambled. Then each was asked about "
+        f"{took}. {_missing(settings['missing'])}None was scrambled. Then each was asked about "
         f"{tested:,} test images, about {settings['faces']:,} more faces with all their parts, and "
         "about the scrambled twins of these: the same strokes, in an order that no class has. "
-        + ("One seed: no spread can be given. " if table.seeds == 1 else "")
-        + ("" if table.seeds == 1 else f"Mean ± sd of {table.seeds} seeds. ")
-        + "The weights are those of the last epoch; the test images chose nothing."
+        + protocol(table.seeds)
     )
 
 
@@ -150,8 +147,3 @@ def _in_place(kind: str) -> str:
 def _text(table: FacesTable, name: str, key: str) -> str:
     values = table.measures(name)[key]
     return cell(values, digits=3) if "AUROC" in key else cell(values, unit=" %", digits=1)
-
-
-def _listed(names: Sequence[str]) -> str:
-    *before, last = names
-    return f"{', '.join(before)} and {last}"

@@ -4,7 +4,7 @@ from statistics import mean
 from typing import Any
 
 from torchcaps.studies.iterations_table import IterationsTable
-from torchcaps.studies.words import cell, compare, spread
+from torchcaps.studies.words import cell, clearly, compare, epochs, listed, protocol
 
 REPLACEMENTS = (
     "The last three columns are accuracies with couplings that no routing found: uniform ones, as "
@@ -24,15 +24,12 @@ MEASURES = (
 def opening(settings: dict[str, Any], table: IterationsTable) -> str:
     """What was done."""
     images = settings["train_images"] or "all"
-    epochs = "1 epoch" if settings["epochs"] == 1 else f"{settings['epochs']} epochs"
+    took = epochs(settings["epochs"])
     return (
         f"{settings['model']} learnt {settings['data']} from {images} training images for "
-        f"{epochs}, with {_listed(table.trained)} routing iterations. Then the couplings of every "
+        f"{took}, with {listed(table.trained)} routing iterations. Then the couplings of every "
         f"network were followed on all {table.images:,} test images with 1 to {table.tested[-1]} "
-        "iterations, and replaced by others. "
-        + ("One seed: no spread can be given. " if table.seeds == 1 else "")
-        + (f"Mean ± sd of {table.seeds} seeds. " if table.seeds > 1 else "")
-        + "The weights are those of the last epoch; the test images chose nothing."
+        "iterations, and replaced by others. " + protocol(table.seeds)
     )
 
 
@@ -42,9 +39,9 @@ def finding(table: IterationsTable) -> str:
     best = max(means, key=lambda r: means[r])
     low, high = f"{min(means.values()):.1f}", f"{means[best]:.1f}"
     if low == high:
-        return f"Trained with {_listed(table.trained)} iterations: {high} % right"
+        return f"Trained with {listed(table.trained)} iterations: {high} % right"
     return (
-        f"Trained with {_listed(table.trained)} iterations: {low} to {high} % right, "
+        f"Trained with {listed(table.trained)} iterations: {low} to {high} % right, "
         f"the most with {best}"
     )
 
@@ -73,15 +70,15 @@ def _why_three(table: IterationsTable) -> list[str]:
     ]
     if table.seeds == 1:
         return [*said, "One seed cannot tell such differences from chance."]
-    not_ahead = [r for r in others if not _clearly(three, table.get("accuracy", r))]
-    behind = [r for r in others if _clearly(table.get("accuracy", r), three)]
+    not_ahead = [r for r in others if not clearly(three, table.get("accuracy", r))]
+    behind = [r for r in others if clearly(table.get("accuracy", r), three)]
     if not not_ahead:
         return [*said, "Three is ahead of every other number by more than the spread over seeds."]
     singled = (
         f"Nothing here singles out three: by more than the spread over seeds, it is not ahead of "
-        f"{_listed(not_ahead)}"
+        f"{listed(not_ahead)}"
     )
-    return [*said, singled + (f", and it is behind {_listed(behind)}." if behind else ".")]
+    return [*said, singled + (f", and it is behind {listed(behind)}." if behind else ".")]
 
 
 def _tested_otherwise(table: IterationsTable) -> str:
@@ -136,15 +133,5 @@ def _dead(table: IterationsTable) -> str:
     )
 
 
-def _clearly(ours: list[float], theirs: list[float]) -> bool:
-    """Ahead by more than the spread over seeds."""
-    return mean(ours) - mean(theirs) > max(spread(ours), spread(theirs))
-
-
 def _compare(ours: list[float], theirs: list[float]) -> str:
     return compare(ours, theirs, unit=" points", digits=1)
-
-
-def _listed(numbers: list[int]) -> str:
-    *first, last = map(str, numbers)
-    return f"{', '.join(first)} and {last}" if first else last

@@ -3,7 +3,7 @@
 from typing import Any
 
 from torchcaps.analysis.transformed import TransformCurve
-from torchcaps.studies.words import cell, compare
+from torchcaps.studies.words import cell, compare, epochs, protocol
 
 
 class RotationTable:
@@ -66,13 +66,11 @@ def opening(settings: dict[str, Any], curves: dict[str, TransformCurve]) -> str:
     seeds = len(next(iter(curves.values())).tests)
     tested = next(iter(curves.values())).tests[0][0].images
     images = settings["train_images"] or "all"
-    epochs = "1 epoch" if settings["epochs"] == 1 else f"{settings['epochs']} epochs"
+    took = epochs(settings["epochs"])
     return (
         f"{' and '.join(names)} learnt {settings['data']} from {images} training images, none of "
-        f"them turned, for {epochs}. Then each was tested on all {tested:,} "
-        f"test images, turned by the same angle, with zeros outside. "
-        + ("One seed: no spread can be given. " if seeds == 1 else f"Mean ± sd of {seeds} seeds. ")
-        + "The weights are those of the last epoch; the test images chose nothing."
+        f"them turned, for {took}. Then each was tested on all {tested:,} "
+        f"test images, turned by the same angle, with zeros outside. " + protocol(seeds)
     )
 
 
