@@ -8,13 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-import torchcaps
 from torchcaps.analysis.alarms import RECONSTRUCTION, SCORE, watch
 from torchcaps.analysis.detection import PGD, RECONSTRUCTIVE, Attacked
 from torchcaps.figures.detection import Pair, pair_rows, rate_panels
 from torchcaps.figures.style import save_figure
 from torchcaps.files import write_whole
-from torchcaps.machine import machine
 from torchcaps.models import Model
 from torchcaps.studies.catalogue import Finding
 from torchcaps.studies.detection_lines import RATES, success_lines, undetected_lines
@@ -28,7 +26,7 @@ from torchcaps.studies.detection_words import (
     success_finding,
     verdict,
 )
-from torchcaps.studies.experiment import Cost, costs_as_json, tell_costs
+from torchcaps.studies.experiment import Cost, finish, head_of_json
 from torchcaps.studies.report import Report
 
 _SHOWN = 5  # the first images, whatever the model makes of them
@@ -70,21 +68,14 @@ def write_results(results: DetectionResults, folder: Path) -> Finding:
     _add_pictures(report, results, folder)
     report.heading("Clean images")
     report.table(table.clean_header(), table.clean_rows())
-    tell_costs(report, results.costs, results.command)
-    footer = f"torchcaps {torchcaps.__version__}. Made on {machine()}."
-    path = report.write(folder / "report.html", footer)
+    path = finish(report, folder, results.costs, results.command)
     return Finding(table.header(), table.rows(), path)
 
 
 def _as_json(results: DetectionResults) -> dict[str, Any]:
     table = results.table
     return {
-        "study": "detection",
-        "command": results.command,
-        "machine": machine(),
-        "torchcaps": torchcaps.__version__,
-        "settings": results.settings,
-        **costs_as_json(results.costs),
+        **head_of_json("detection", results.command, results.settings, results.costs),
         "test_images": table.images,
         "seeds": {
             # JSON has no NaN: None is an AUROC of an attack that fools nobody.

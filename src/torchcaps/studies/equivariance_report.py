@@ -5,14 +5,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torchcaps
 from torchcaps.analysis.ridge import Parts
 from torchcaps.data import ImageDataset
 from torchcaps.figures.equivariance import equivariance_panels
 from torchcaps.figures.probes import probe_bars
 from torchcaps.figures.style import save_figure
 from torchcaps.files import write_whole
-from torchcaps.machine import machine
 from torchcaps.studies.catalogue import Finding
 from torchcaps.studies.equivariance_measures import transforms
 from torchcaps.studies.equivariance_probes_words import (
@@ -36,7 +34,7 @@ from torchcaps.studies.equivariance_words import (
     opening,
     verdict,
 )
-from torchcaps.studies.experiment import Cost, costs_as_json, tell_costs
+from torchcaps.studies.experiment import Cost, finish, head_of_json
 from torchcaps.studies.report import Report
 from torchcaps.studies.words import cell
 
@@ -91,9 +89,7 @@ def write_results(results: EquivarianceResults, folder: Path) -> Finding:
     )
     _tell_layers(report, results, folder)
     _tell_readers(report, probes, folder)
-    tell_costs(report, results.costs, results.command)
-    footer = f"torchcaps {torchcaps.__version__}. Made on {machine()}."
-    path = report.write(folder / "report.html", footer)
+    path = finish(report, folder, results.costs, results.command)
     return Finding(results.header(), results.rows(), path)
 
 
@@ -155,12 +151,7 @@ def _tell_readers(report: Report, probes: ProbesTable, folder: Path) -> None:
 
 def _as_json(results: EquivarianceResults) -> dict[str, Any]:
     return {
-        "study": "equivariance",
-        "command": results.command,
-        "machine": machine(),
-        "torchcaps": torchcaps.__version__,
-        "settings": results.settings,
-        **costs_as_json(results.costs),
+        **head_of_json("equivariance", results.command, results.settings, results.costs),
         "images": asdict(Parts(*map(len, results.datasets))),
         "accuracy_percent": results.accuracies,
         "faces_accuracy_percent": results.on_faces,

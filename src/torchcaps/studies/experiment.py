@@ -4,8 +4,10 @@ import json
 import shlex
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
+import torchcaps
+from torchcaps.machine import machine
 from torchcaps.models import Model
 from torchcaps.models.catalogue import MODELS
 from torchcaps.studies.report import Report
@@ -74,13 +76,22 @@ class Cost(NamedTuple):
         return cls(sum(p.numel() for p in model.parameters()), seconds_per_epoch(folder))
 
 
-def costs_as_json(costs: dict[str, Cost]) -> dict[str, dict[str, float]]:
-    """As results.json has them."""
-    return {field: {name: getattr(c, field) for name, c in costs.items()} for field in Cost._fields}
+def head_of_json(
+    study: str, command: str, settings: dict[str, Any], costs: dict[str, Cost]
+) -> dict[str, Any]:
+    """What every results.json begins with."""
+    return {
+        "study": study,
+        "command": command,
+        "machine": machine(),
+        "torchcaps": torchcaps.__version__,
+        "settings": settings,
+        **{field: {name: getattr(c, field) for name, c in costs.items()} for field in Cost._fields},
+    }
 
 
-def tell_costs(report: Report, costs: dict[str, Cost], command: str) -> None:
-    """The end of a report: what it cost, and how to run it again."""
+def finish(report: Report, folder: Path, costs: dict[str, Cost], command: str) -> Path:
+    """Write the report with its end: what it cost, how to run it again, and where it was made."""
     report.heading("What it cost")
     report.table(
         ("model", "parameters", "seconds an epoch"),
@@ -91,3 +102,5 @@ def tell_costs(report: Report, costs: dict[str, Cost], command: str) -> None:
     )
     report.heading("Run it again")
     report.code(command)
+    footer = f"torchcaps {torchcaps.__version__}. Made on {machine()}."
+    return report.write(folder / "report.html", footer)

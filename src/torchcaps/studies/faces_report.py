@@ -7,13 +7,11 @@ from typing import Any
 
 from torch import Tensor
 
-import torchcaps
 from torchcaps.figures.scored import scored_images
 from torchcaps.figures.style import save_figure
 from torchcaps.files import write_whole
-from torchcaps.machine import machine
 from torchcaps.studies.catalogue import Finding
-from torchcaps.studies.experiment import Cost, costs_as_json, tell_costs
+from torchcaps.studies.experiment import Cost, finish, head_of_json
 from torchcaps.studies.faces_words import FacesTable, opening, reading, verdict
 from torchcaps.studies.report import Report
 
@@ -49,21 +47,14 @@ def write_results(results: FacesResults, folder: Path) -> Finding:
     report.text("Percent called a face, then the AUROC against faces.")
     report.table(table.kinds_header(), table.kinds_rows("called a face"))
     report.table(table.kinds_header(), table.kinds_rows("AUROC"))
-    tell_costs(report, results.costs, results.command)
-    footer = f"torchcaps {torchcaps.__version__}. Made on {machine()}."
-    path = report.write(folder / "report.html", footer)
+    path = finish(report, folder, results.costs, results.command)
     return Finding(table.header(), table.rows(), path)
 
 
 def _as_json(results: FacesResults) -> dict[str, Any]:
     table = results.table
     return {
-        "study": "faces",
-        "command": results.command,
-        "machine": machine(),
-        "torchcaps": torchcaps.__version__,
-        "settings": results.settings,
-        **costs_as_json(results.costs),
+        **head_of_json("faces", results.command, results.settings, results.costs),
         "test_images": results.tested,
         "seeds": {name: table.measures(name) for name in table.names},
     }

@@ -8,16 +8,14 @@ from typing import Any
 
 from torch import Tensor
 
-import torchcaps
 from torchcaps.analysis.routing_example import RoutingExample
 from torchcaps.figures.iterations import iteration_curves
 from torchcaps.figures.routing import routing_diagram
 from torchcaps.figures.squash import squash_figure
 from torchcaps.figures.style import save_figure
 from torchcaps.files import write_whole
-from torchcaps.machine import machine
 from torchcaps.studies.catalogue import Finding
-from torchcaps.studies.experiment import Cost, costs_as_json, tell_costs
+from torchcaps.studies.experiment import Cost, finish, head_of_json
 from torchcaps.studies.iterations_table import IterationsTable
 from torchcaps.studies.iterations_words import MEASURES, REPLACEMENTS, finding, opening, verdict
 from torchcaps.studies.report import Report
@@ -74,20 +72,13 @@ def write_results(results: IterationsResults, folder: Path) -> Finding:
         "In every iteration, squash makes a length between 0 and 1 of each parent's sum of votes; "
         "softmax makes couplings of agreements.",
     )
-    tell_costs(report, results.costs, results.command)
-    footer = f"torchcaps {torchcaps.__version__}. Made on {machine()}."
-    path = report.write(folder / "report.html", footer)
+    path = finish(report, folder, results.costs, results.command)
     return Finding(table.header(), table.rows(), path)
 
 
 def _as_json(results: IterationsResults) -> dict[str, Any]:
     return {
-        "study": "iterations",
-        "command": results.command,
-        "machine": machine(),
-        "torchcaps": torchcaps.__version__,
-        "settings": results.settings,
-        **costs_as_json(results.costs),
+        **head_of_json("iterations", results.command, results.settings, results.costs),
         "trained_with": {
             str(r): [asdict(seed) for seed in seeds] for r, seeds in results.table.measures.items()
         },

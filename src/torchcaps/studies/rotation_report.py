@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-import torchcaps
 from torchcaps.analysis.perturbation import perturb
 from torchcaps.analysis.transformed import TransformCurve
 from torchcaps.data import ImageDataset
@@ -15,10 +14,9 @@ from torchcaps.figures.curves import Spread, accuracy_curves
 from torchcaps.figures.images import image_grid
 from torchcaps.figures.style import save_figure
 from torchcaps.files import write_whole
-from torchcaps.machine import machine
 from torchcaps.models import CapsNet, Model
 from torchcaps.studies.catalogue import Finding
-from torchcaps.studies.experiment import Cost, costs_as_json, tell_costs
+from torchcaps.studies.experiment import Cost, finish, head_of_json
 from torchcaps.studies.report import Report
 from torchcaps.studies.rotation_words import RotationTable, opening, verdict
 
@@ -49,20 +47,13 @@ def write_results(results: RotationResults, folder: Path) -> Finding:
     if isinstance(results.example, CapsNet) and results.example.decoder is not None:
         _add_reconstructions(report, results, table, folder)
         _add_perturbation(report, results, folder)
-    tell_costs(report, results.costs, results.command)
-    footer = f"torchcaps {torchcaps.__version__}. Made on {machine()}."
-    path = report.write(folder / "report.html", footer)
+    path = finish(report, folder, results.costs, results.command)
     return Finding(table.header(), table.rows(), path)
 
 
 def _as_json(results: RotationResults, table: RotationTable) -> dict[str, Any]:
     return {
-        "study": "rotation",
-        "command": results.command,
-        "machine": machine(),
-        "torchcaps": torchcaps.__version__,
-        "settings": results.settings,
-        **costs_as_json(results.costs),
+        **head_of_json("rotation", results.command, results.settings, results.costs),
         "degrees": list(table.degrees),
         "accuracy_percent": {
             name: {
