@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from torchcaps.analysis.asking import asked
 from torchcaps.models import Model
 
 RECONSTRUCTION, SCORE = "reconstruction", "score"
@@ -34,17 +35,15 @@ def watch(model: Model, images: Float[Tensor, "N C H W"], *, batch_size: int = 2
 
     Source of the alarm by reconstruction: DARCCC, Frosst, Sabour & Hinton 2018.
     """
-    device = next(model.parameters()).device
-    training = model.training
-    model.eval()
     scores, errors, capsules = [], [], False
-    for batch in images.split(batch_size):
-        out = model(batch.to(device))
-        scores.append(out.scores.cpu().double())
-        capsules = out.poses is not None
-        if out.reconstruction is not None:
-            errors.append(reconstruction_error(out.reconstruction, batch.to(device)).cpu().double())
-    model.train(training)
+    with asked(model) as device:
+        for batch in images.split(batch_size):
+            seen = batch.to(device)
+            out = model(seen)
+            scores.append(out.scores.cpu().double())
+            capsules = out.poses is not None
+            if out.reconstruction is not None:
+                errors.append(reconstruction_error(out.reconstruction, seen).cpu().double())
     found = torch.cat(scores)
     # The logarithm keeps apart what is 1 to the last bit as a probability.
     doubt = 1 - found.amax(-1) if capsules else -found.log_softmax(-1).amax(-1)

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
+from torchcaps.analysis.asking import asked
 from torchcaps.models import Model, Output
 from torchcaps.nn import DenseCapsules, EquivariantCapsules
 from torchcaps.ops import check_labels
@@ -70,16 +71,14 @@ def white_box(model: Model) -> Iterator[torch.device]:
     """The model in evaluation mode, gradients going through every iteration of routing, also
     where training takes couplings for constants: an attacker has no reason to. Gives its device,
     and leaves the model as it was."""
-    training = model.training
     layers = [m for m in model.modules() if isinstance(m, DenseCapsules | EquivariantCapsules)]
     detached = [layer.detach for layer in layers]
-    model.eval()
     for layer in layers:
         layer.detach = False
     try:
-        yield next(model.parameters()).device
+        with asked(model) as device:
+            yield device
     finally:
-        model.train(training)
         for layer, kept in zip(layers, detached, strict=True):
             layer.detach = kept
 

@@ -77,9 +77,8 @@ def pgd(
     Source: Madry et al. 2018, with the margin in place of the training's loss.
     """
     check_attack("pgd", model, images, labels, epsilon, steps=steps, starts=starts)
-    found = _starts(images, epsilon, starts, seed)
-    length = epsilon / 4 if step is None else step
-    return _in_batches(model, _margin, images, labels, epsilon, found, length, steps, batch_size)
+    places = _places(images, epsilon, starts, seed)
+    return _climbed(model, _margin, images, labels, epsilon, places, step, steps, batch_size)
 
 
 def reconstructive(
@@ -110,9 +109,8 @@ def reconstructive(
     """
     with_decoder(model, "reconstructive")
     check_attack("reconstructive", model, images, labels, epsilon, steps=steps, starts=starts)
-    found = _starts(images, epsilon, starts, seed)
-    length = epsilon / 4 if step is None else step
-    return _in_batches(model, _unseen, images, labels, epsilon, found, length, steps, batch_size)
+    places = _places(images, epsilon, starts, seed)
+    return _climbed(model, _unseen, images, labels, epsilon, places, step, steps, batch_size)
 
 
 def _margin(out: Output, images: Tensor, labels: Tensor) -> Tensor:
@@ -125,29 +123,30 @@ def _unseen(out: Output, images: Tensor, labels: Tensor) -> Tensor:
     return torch.where(ahead > 0, 1 - reconstruction_error(out.reconstruction, images), ahead)
 
 
-def _starts(images: Tensor, epsilon: float, starts: int, seed: int) -> Tensor:
+def _places(images: Tensor, epsilon: float, starts: int, seed: int) -> Tensor:
     """Random places in the ball of every image, [starts, N, C, H, W]."""
     generator = torch.Generator().manual_seed(seed)
     places = 2 * torch.rand((starts, *images.shape), generator=generator) - 1
     return Ball(images, epsilon).nearest(images + epsilon * places.to(images))
 
 
-def _in_batches(
+def _climbed(
     model: Model,
     gain: Gain,
     images: Tensor,
     labels: Tensor,
     epsilon: float,
     starts: Tensor,
-    step: float,
+    step: float | None,
     steps: int,
     batch_size: int,
 ) -> Tensor:
-    """The best of the climbs for every image."""
+    """The best of the climbs for every image, batch by batch."""
+    length = epsilon / 4 if step is None else step
     found = []
     with white_box(model) as device:
         for some in torch.arange(len(images)).split(batch_size):
             ball = Ball(images[some].to(device), epsilon)
             named, first = labels[some].to(device), starts[:, some].to(device)
-            found.append(climb(model, gain, named, ball, first, step, steps).to(images.device))
+            found.append(climb(model, gain, named, ball, first, length, steps).to(images.device))
     return torch.cat(found)

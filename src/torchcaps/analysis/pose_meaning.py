@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from torchcaps.analysis.asking import asked
 from torchcaps.analysis.perturbation import OFFSETS, move, with_decoder
 from torchcaps.analysis.shape import PERIOD, QUANTITIES, measure_shape
 from torchcaps.models import Model
@@ -64,21 +65,18 @@ def measure_pose_meaning(
     """
     net = with_decoder(model, "measure_pose_meaning")
     _check(len(images), offsets)
-    device = next(net.parameters()).device
-    training = net.training
-    net.eval()
     poses, unmoved, slopes, fits = [], [], [], []
-    for batch in images.split(batch_size):
-        index = torch.full((len(batch),), label, device=device)
-        out = net(batch.to(device), index)
-        poses.append(select_capsule(out.poses, index))
-        unmoved.append(_quantities(out.reconstruction))
-        drawn = move(net, out.poses, index, offsets)
-        moved = _quantities(drawn.flatten(0, 2)).unflatten(0, drawn.shape[:3])
-        slope, fit = fit_line(torch.tensor(offsets).to(moved), _unwrapped(moved).movedim(2, -1))
-        slopes.append(slope)
-        fits.append(fit)
-    net.train(training)
+    with asked(net) as device:
+        for batch in images.split(batch_size):
+            index = torch.full((len(batch),), label, device=device)
+            out = net(batch.to(device), index)
+            poses.append(select_capsule(out.poses, index))
+            unmoved.append(_quantities(out.reconstruction))
+            drawn = move(net, out.poses, index, offsets)
+            moved = _quantities(drawn.flatten(0, 2)).unflatten(0, drawn.shape[:3])
+            slope, fit = fit_line(torch.tensor(offsets).to(moved), _unwrapped(moved).movedim(2, -1))
+            slopes.append(slope)
+            fits.append(fit)
     slope, fit = torch.cat(slopes), torch.cat(fits)
     scale = _scale(torch.cat(poses), torch.cat(unmoved))
     return PoseMeaning(

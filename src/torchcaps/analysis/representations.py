@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from torchcaps.analysis.asking import asked
 from torchcaps.models import CNN, CapsNet, EquivariantCapsNet, Model, PooledCNN
 from torchcaps.ops import lengths, select_capsule
 
@@ -50,23 +51,19 @@ def represent(
 
     only: the names of the layers to keep; None keeps all.
     """
-    device = next(model.parameters()).device
-    training = model.training
-    model.eval()
     batches = []
-    for chosen in torch.arange(len(images)).split(batch_size):
-        told = None if labels is None else labels[chosen].to(device)
-        found = layers(model, images[chosen].to(device), told)
-        kept = found if only is None else {name: _known(found, name) for name in only}
-        batches.append({name: x.cpu() for name, x in kept.items()})
-    model.train(training)
+    with asked(model) as device:
+        for chosen in torch.arange(len(images)).split(batch_size):
+            told = None if labels is None else labels[chosen].to(device)
+            found = layers(model, images[chosen].to(device), told)
+            kept = found if only is None else {name: _known(found, name) for name in only}
+            batches.append({name: x.cpu() for name, x in kept.items()})
     return {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
 
 
 def layer_names(model: Model) -> list[str]:
     """The names of the layers of a model, in order."""
-    device = next(model.parameters()).device
-    return list(represent(model, torch.zeros(1, *model.in_shape, device=device)))
+    return list(represent(model, torch.zeros(1, *model.in_shape)))
 
 
 def _known(found: dict[str, Tensor], name: str) -> Tensor:

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from torchcaps.analysis.asking import asked
 from torchcaps.analysis.couplings import CouplingStatistics, CouplingSums
 from torchcaps.data import ImageDataset
 from torchcaps.models import CapsNet, Model
@@ -63,27 +64,25 @@ def measure_routing(
     """
     net = with_couplings(model, "measure_routing")
     layer, own = net.capsules, net.capsules.iterations
-    training = net.training
-    net.eval()
     sums, named, children, parents = CouplingSums(), [], [], []
     generator = torch.Generator().manual_seed(seed)
-    for u, u_hat in _votes(net, dataset, batch_size):
-        history = dynamic_routing(
-            u_hat, max(up_to, own), bias=layer.bias, leaky=layer.leaky, history=True
-        ).history
-        assert history is not None
-        sums.add(_with_silent(history, layer.leaky))
-        tried = (*history, _random(history[0], layer.leaky, generator))
-        found = torch.stack([_lengths(layer, u_hat, couplings) for couplings in tried])
-        named.append(found.argmax(-1).cpu())
-        children.append(lengths(u).amax(0))
-        parents.append(found[own - 1].amax(0))
-    mean = sums.mean()[own - 1, :, : net.num_classes]
-    by_mean = [
-        _lengths(layer, u_hat, mean.to(u_hat).expand(len(u), -1, -1)).argmax(-1).cpu()
-        for u, u_hat in _votes(net, dataset, batch_size)
-    ]
-    net.train(training)
+    with asked(net):
+        for u, u_hat in _votes(net, dataset, batch_size):
+            history = dynamic_routing(
+                u_hat, max(up_to, own), bias=layer.bias, leaky=layer.leaky, history=True
+            ).history
+            assert history is not None
+            sums.add(_with_silent(history, layer.leaky))
+            tried = (*history, _random(history[0], layer.leaky, generator))
+            found = torch.stack([_lengths(layer, u_hat, couplings) for couplings in tried])
+            named.append(found.argmax(-1).cpu())
+            children.append(lengths(u).amax(0))
+            parents.append(found[own - 1].amax(0))
+        mean = sums.mean()[own - 1, :, : net.num_classes]
+        by_mean = [
+            _lengths(layer, u_hat, mean.to(u_hat).expand(len(u), -1, -1)).argmax(-1).cpu()
+            for u, u_hat in _votes(net, dataset, batch_size)
+        ]
     every = torch.cat([torch.cat(named, 1), torch.cat(by_mean)[None]])
     *routes, by_random, by_mean = _tests(every, dataset.labels, own)
     return RoutingMeasures(

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from torchcaps.analysis.asking import asked
 from torchcaps.models import Model
 
 
@@ -85,11 +86,8 @@ def answer(
     model: Model, images: Float[Tensor, "N C H W"], label: int, *, batch_size: int = 250
 ) -> Answers:
     """What `model` says of every image, as to the class `label`."""
-    device = next(model.parameters()).device
-    training = model.training
-    model.eval()
-    outs = [model(batch.to(device)) for batch in images.split(batch_size)]
-    model.train(training)
+    with asked(model) as device:
+        outs = [model(batch.to(device)) for batch in images.split(batch_size)]
     scores = torch.cat([out.scores for out in outs]).double().cpu()
     capsules = outs[0].poses is not None
     # The logarithm keeps apart what is 1 to the last bit as a probability.

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
+from torchcaps.analysis.asking import asked
 from torchcaps.data import ImageDataset
 from torchcaps.data.transforms import affine
 from torchcaps.models import Model
@@ -96,13 +97,10 @@ def _right(
     model: Model, dataset: ImageDataset, move: Mapping[str, float], batch_size: int
 ) -> Bool[Tensor, " N"]:
     """Whether each image is named rightly once moved."""
-    device = next(model.parameters()).device
-    training = model.training
-    model.eval()
     answers = []
-    for indices in torch.arange(len(dataset)).split(batch_size):
-        images, labels = (part.to(device) for part in dataset.batch(indices))
-        moved = affine(images, **move) if move else images
-        answers.append((model(moved).scores.argmax(-1) == labels).cpu())
-    model.train(training)
+    with asked(model) as device:
+        for indices in torch.arange(len(dataset)).split(batch_size):
+            images, labels = (part.to(device) for part in dataset.batch(indices))
+            moved = affine(images, **move) if move else images
+            answers.append((model(moved).scores.argmax(-1) == labels).cpu())
     return torch.cat(answers)
