@@ -102,8 +102,7 @@ def chunked_route_grad(
     """Gradients of `u` and `weight`, empty where not wanted, and of the bias `[J, D]`."""
     with without_autocast(u.device):
         grad = grad_poses.transpose(0, 1).to(sums.dtype).contiguous()
-        # Through all iterations there are as many passes, whose products are twice as long.
-        tiles = Tiling(u, weight, sums.dtype, *((1, 1) if detach else (len(sums), 2)))
+        tiles = Tiling(u, weight, sums.dtype, passes=1 if detach else len(sums))
         grads = Gradients(tiles, wants_u, wants_weight)
         grad_bias = passes.backward(grad, sums, couplings, leaky, detach, grads)
         grad_u, grad_weight = grads.finish()

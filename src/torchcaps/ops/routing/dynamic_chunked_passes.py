@@ -50,7 +50,7 @@ def forward(
         total += squash(sums[r - 1])
         for tile, slot in _slots(tiles, kept if r == iterations - 1 else kept[:0], parents):
             c = couple(tile.agreement(total[:, tile.rows]), leaky, slot)
-            sums[r, :, tile.rows].add_(tile.gather(tile.spread(c)))
+            tile.gather(tile.spread(c), sums[r, :, tile.rows])
         sums[r] += offset
     return sums, kept
 
@@ -113,12 +113,13 @@ def _through_all(grad: Tensor, sums: Tensor, leaky: bool, grads: Gradients) -> T
             # Each product once, for a batch twice as long: first what concerns s, then V.
             sides = torch.cat([ds[:, tile.rows], total[:, tile.rows]], 1)
             pulled = tile.pull(sides).unflatten(1, (2, -1))
-            dc, logits = (pulled * tile.u).sum(3).unbind(1)
-            c = couple(logits, leaky)
-            dl = c * (dc - (c * dc).sum(0))
-            shares = torch.stack([c, dl], 1)
+            heard = (pulled * tile.u).sum(3)
+            dc, logits = heard.unbind(1)
+            shares = torch.empty_like(heard)  # c, then dl
+            c = couple(logits, leaky, shares[:, 0])
+            torch.mul(c, dc - (c * dc).sum(0), out=shares[:, 1])
             spread = tile.spread(shares)
-            later[:, tile.rows].add_(tile.gather(spread[:, 1]))
+            tile.gather(spread[:, 1], later[:, tile.rows])
             grads.add_weight(tile, sides, spread.flatten(1, 2))
             grads.add_u(tile, times(pulled, shares.unsqueeze(3)).sum((0, 1)))
         grad = later
