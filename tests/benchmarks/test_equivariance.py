@@ -37,8 +37,14 @@ def test_every_seed_is_trained_once_and_tested_at_every_angle(part):
     assert "epoch" not in said
 
 
-def test_the_full_circle_counts_sixes_and_nines(part):
+def test_all_digits_are_taught_as_the_series_is(part):
     results, _ = part("full")
+    assert results["recipe"]["model_options"]["window"] == 60
+    assert len(results["table"]) == 13
+
+
+def test_the_full_circle_counts_sixes_and_nines(part):
+    results, _ = part("circle")
     assert [row["degrees"] for row in results["table"]] == [30.0 * k for k in range(-6, 7)]
     assert results["recipe"]["model_options"]["window"] == 180
     upright, turned = results["table"][6], results["table"][-1]
