@@ -22,10 +22,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-import torchcaps as tc
 from equivariance_layers import layer_errors, step_times
+from equivariance_measures import check_exactness, measure, poses_of, whose_upright
 from torchcaps.data import ImageDataset
-from torchcaps.data.transforms import rotate
 from torchcaps.files import write_whole
 from torchcaps.machine import machine
 from torchcaps.models import EquivariantCapsNet
@@ -74,19 +73,24 @@ def main() -> None:
 def accuracies(options: argparse.Namespace) -> dict[str, object]:
     part = TRAINED[options.part]
     recipes = [make_recipe(part, options, seed) for seed in options.seeds]
-    seeds, parameters = [], 0
+    seeds, upright_angles, parameters = [], [], 0
     for recipe in recipes:
         folder = options.runs / f"{options.part}-{recipe.seed}"
         model = trained(recipe, folder, quiet=False)
         assert isinstance(model, EquivariantCapsNet)
         check_exactness(model)
-        seeds.append(curve(model, recipe.load_data("test"), part.angles, folder))
+        test_set = recipe.load_data("test")
+        upright = poses_of(model, test_set, 0.0)
+        upright_angles.append(model.angle(upright))
+        seeds.append(curve(model, test_set, part.angles, folder, upright))
         parameters = sum(p.numel() for p in model.parameters())
     print(f"equivariant_capsnet, {parameters:,} parameters; mean over {len(seeds)} seeds")
     table = [summary([seed[k] for seed in seeds]) for k in range(len(seeds[0]))]
     for row in table:
         print("   ".join(f"{name} {value:.2f}" for name, value in row.items()))
     about = {"recipe": asdict(recipes[0]), "seeds": options.seeds, "parameters": parameters}
+    labels = recipes[0].load_data("test").labels
+    about["upright"] = whose_upright(torch.stack(upright_angles), labels)
     return {**about, "table": table, "by seed": seeds}
 
 
@@ -107,65 +111,19 @@ def make_recipe(part: Part, options: argparse.Namespace, seed: int) -> Recipe:
 
 
 def curve(
-    model: EquivariantCapsNet, test_set: ImageDataset, angles: Sequence[float], folder: Path
+    model: EquivariantCapsNet,
+    test_set: ImageDataset,
+    angles: Sequence[float],
+    folder: Path,
+    upright: Tensor,
 ) -> list[dict[str, float]]:
     """`measure` at every angle, kept beside the run as soon as it is known."""
     kept = folder / "angles.json"
     rows = json.loads(kept.read_text()) if kept.is_file() else []
-    upright = poses_of(model, test_set, 0.0) if len(rows) < len(angles) else None
     for angle in angles[len(rows) :]:
-        assert upright is not None
         rows.append(measure(model, test_set, angle, upright))
         write_whole(kept, json.dumps(rows).encode())
     return rows
-
-
-@torch.no_grad()
-def check_exactness(model: EquivariantCapsNet) -> None:
-    """Quarter turns, float64, on the trained weights: an `AssertionError` above 1e-10."""
-    model.double()
-    images = torch.rand(4, *model.in_shape, dtype=torch.float64)
-    poses, turned = model(images).poses, model(torch.rot90(images, 1, (2, 3))).poses
-    error = (tc.ops.rotate_pose(poses, 90, n=model.n) - turned).abs().max()
-    assert error < 1e-10, error
-    model.float()
-
-
-@torch.no_grad()
-def poses_of(model: EquivariantCapsNet, images: ImageDataset, degrees: float) -> Tensor:
-    """Of every image, turned."""
-    batches = (images.batch(some)[0] for some in torch.arange(len(images)).split(250))
-    turned = (rotate(batch, degrees) for batch in batches)
-    return torch.cat([model.capsules(model.primary_capsules(batch)) for batch in turned])
-
-
-@torch.no_grad()
-def measure(
-    model: EquivariantCapsNet, test_set: ImageDataset, degrees: float, upright: Tensor
-) -> dict[str, float]:
-    """Of every test image, turned, by the window of the scores: percent correct, and percent of 6s
-    and 9s taken for each other; medians of the angle's error in degrees. The angle error is that
-    of the angle, which digits that are slanted by themselves have upright too; the turn error that
-    of the difference from the angle of the same image upright."""
-    poses, labels = poses_of(model, test_set, degrees), test_set.labels
-    row = {"degrees": degrees}
-    for model.window in (180.0, 60.0):
-        found = model.scores(poses).argmax(-1)
-        angle = model.angle(poses)
-        swapped = (found + labels == 15) & ((found == 6) | (found == 9))
-        name = f"{model.window:.0f}"
-        row |= {
-            f"window {name}": 100 * float((found == labels).float().mean()),
-            f"angle error {name}": _median_turn(angle - degrees),
-            f"turn error {name}": _median_turn(angle - model.angle(upright) - degrees),
-            f"6 for 9 or 9 for 6, {name}": 100 * float(swapped.float().mean()),
-        }
-    return row
-
-
-def _median_turn(degrees: Tensor) -> float:
-    """The median size of turns, each the short way round."""
-    return float(((degrees + 180) % 360 - 180).abs().median())
 
 
 def summary(rows: list[dict[str, float]]) -> dict[str, float]:

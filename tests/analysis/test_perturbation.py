@@ -57,6 +57,12 @@ def test_the_middle_column_is_the_unperturbed_reconstruction(model, image):
         torch.testing.assert_close(row[5], out.reconstruction[0], rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_a_model_stays_in_the_mode_it_was_in(model, image, training):
+    perturb(model.train(training), image)
+    assert model.training == training
+
+
 def test_only_the_named_dimension_of_the_longest_capsule_moves(model, image):
     offsets = (-0.25, 0.5)
     moved = perturb(model, image, offsets)

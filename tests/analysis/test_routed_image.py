@@ -76,6 +76,13 @@ def test_support_and_agreement_are_the_sums_written_out(name, in_shape, options)
     torch.testing.assert_close(support, by_hand)
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_a_model_stays_in_the_mode_it_was_in(training):
+    model, image = build("capsnet_small", (1, 8, 8), {})
+    route_image(model.train(training), image)
+    assert model.training == training
+
+
 @pytest.mark.parametrize("name", ["capsnet_small", "equivariant_capsnet"])
 def test_all_support_of_a_parent_is_the_length_of_its_sum(name):
     model, image = build(name, (1, 8, 8), {"types": 3})

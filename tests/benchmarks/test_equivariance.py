@@ -32,6 +32,8 @@ def test_every_seed_is_trained_once_and_tested_at_every_angle(part):
     assert "mean over 2 seeds" in said
     for rows, row in zip(zip(*results["by seed"], strict=True), results["table"], strict=True):
         assert row["window 60"] == pytest.approx(sum(r["window 60"] for r in rows) / 2)
+    assert -1 <= results["upright"]["correlation between seeds"] <= 1
+    assert len(results["upright"]["angle error by digit"]) == 10
     again, said = part("series", "--seeds", "0", "1")
     assert again == results
     assert "epoch" not in said

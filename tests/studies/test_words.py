@@ -2,7 +2,8 @@
 
 import pytest
 
-from torchcaps.studies.words import cell, clearly, compare, listed, spread
+from torchcaps.analysis.spread import spread
+from torchcaps.studies.words import cell, clearly, compare, listed
 
 
 def test_a_spread_needs_two_seeds():

@@ -43,6 +43,7 @@ def test_what_a_file_leaves_out_is_the_default(tmp_path):
             "Recipe, epochs: expected a whole .* got 0; give a larger",
         ),
         ({"epochs": "many"}, "Recipe, epochs: expected a whole number, at least 1; got 'many'"),
+        ({"subpixel": "maybe"}, "Recipe, subpixel: expected true or false; got 'maybe'; leave it"),
         ({"batch_size": 0}, "Recipe, batch_size: .* at least 1; got 0; give a larger batch_size"),
         ({"batch_size": 1.5}, "Recipe, batch_size: expected a whole number, .* got 1.5"),
         ({"shift": -1}, "Recipe, shift: expected a whole number, at least 0; got -1"),

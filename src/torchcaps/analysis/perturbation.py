@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from torchcaps.analysis.asking import asked
 from torchcaps.models import CapsNet, Model
 
 # The paper's range: from -0.25 to 0.25 in steps of 0.05.
@@ -33,10 +34,11 @@ def perturb(
 
     Source: Sabour et al. 2017, figure 4.
     """
-    net = with_decoder(model, "perturb").eval()
-    out = net(image[None])
-    winner = out.scores.argmax(-1)
-    return Perturbation(move(net, out.poses, winner, offsets)[0], offsets, int(winner))
+    net = with_decoder(model, "perturb")
+    with asked(net) as device:
+        out = net(image[None].to(device))
+        winner = out.scores.argmax(-1)
+        return Perturbation(move(net, out.poses, winner, offsets)[0], offsets, int(winner))
 
 
 def move(

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from torchcaps.analysis.asking import asked
 from torchcaps.analysis.field_of_view import FieldOfView, field_of_view
 from torchcaps.models import CapsNet, EquivariantCapsNet, Model
 from torchcaps.ops import lengths, squash
@@ -60,7 +61,14 @@ def route_image(
             f"route_image, model: expected class capsules by routing; got {model.name}, which has "
             "none; take a capsnet"
         )
-    net, layer = model.eval(), model.capsules
+    with asked(model) as device:
+        return _routed(model, image.to(device), iterations)
+
+
+def _routed(
+    net: CapsNet | EquivariantCapsNet, image: Float[Tensor, "C H W"], iterations: int | None
+) -> RoutedImage:
+    layer = net.capsules
     bias = net.capsules.bias if isinstance(net, CapsNet) else None
     u = net.primary_capsules(image[None])
     u_hat = layer.votes(u)

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import mean, stdev
+from statistics import mean
 from typing import Literal, NamedTuple
 
 from torch import Tensor, nn
 
+from torchcaps.analysis.spread import spread
 from torchcaps.data import ImageDataset
 from torchcaps.data.transforms import affine
 from torchcaps.models import Model, Output
@@ -61,9 +62,7 @@ class TransformCurve:
 
     def sd(self, what: Measure = "accuracy") -> list[float]:
         """Sample standard deviation at each amount; 0 where there is one seed."""
-        several = len(self.tests) > 1
-        amounts = range(len(self.amounts))
-        return [stdev(self.seeds(k, what)) if several else 0.0 for k in amounts]
+        return [spread(self.seeds(k, what)) for k in range(len(self.amounts))]
 
 
 def measure_transform(

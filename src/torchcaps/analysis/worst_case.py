@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from inspect import signature
 from itertools import product
-from statistics import mean, stdev
+from statistics import mean
 
 import torch
 from jaxtyping import Bool
 from torch import Tensor
 
 from torchcaps.analysis.asking import asked
+from torchcaps.analysis.spread import spread
 from torchcaps.data import ImageDataset
 from torchcaps.data.transforms import affine
 from torchcaps.models import Model
@@ -47,10 +48,7 @@ class WorstCase:
 
     def sd(self) -> dict[str, float]:
         """Sample standard deviation over seeds; 0 where there is one."""
-        several = len(self.upright) > 1
-        return {
-            name: stdev(values) if several else 0.0 for name, values in self._accuracies().items()
-        }
+        return {name: spread(values) for name, values in self._accuracies().items()}
 
     def _accuracies(self) -> dict[str, list[float]]:
         return {"upright": self.upright, "least": self.least, "everywhere": self.everywhere}

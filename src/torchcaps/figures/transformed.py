@@ -1,14 +1,15 @@
 """Accuracy and scores against several transforms, side by side."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import cycle
-from statistics import mean, stdev
+from statistics import mean
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from torchcaps.analysis.spread import spread
 from torchcaps.analysis.transformed import TRANSFORMS, Measure, TransformCurve
-from torchcaps.figures.curves import Spread, draw_spread
+from torchcaps.figures.curves import Spread
 from torchcaps.figures.style import COLOURS, MARKERS, STYLE, new_figure
 
 _ROWS: tuple[tuple[Measure, str, float], ...] = (
@@ -31,7 +32,7 @@ def transform_curves(panels: Mapping[str, Mapping[str, TransformCurve]]) -> Figu
                     curves.items(), cycle(COLOURS), cycle(MARKERS), strict=False
                 ):
                     spread = Spread(curve.mean(what), curve.sd(what))
-                    draw_spread(row, curve.amounts, spread, colour, marker, name)
+                    drawspread(row, curve.amounts, spread, colour, marker, name)
                 row.set(ylim=(0, top))
             axes[0, column].set_title(transform, fontweight="normal")
             axes[1, column].set_xlabel(TRANSFORMS[transform].axis, wrap=True)
@@ -59,7 +60,7 @@ def _ahead(curves: Mapping[str, TransformCurve]) -> str | None:
     averages = {name: _averages(curve) for name, curve in curves.items()}
     best = max(averages, key=lambda name: mean(averages[name]))
     for name, other in averages.items():
-        margin = max(_spread(averages[best]), _spread(other))
+        margin = max(spread(averages[best]), spread(other))
         if name != best and mean(averages[best]) - mean(other) <= margin:
             return None
     return best
@@ -69,7 +70,3 @@ def _averages(curve: TransformCurve) -> list[float]:
     """Accuracy over all amounts, one a seed."""
     amounts = [curve.seeds(k) for k in range(len(curve.amounts))]
     return [mean(seed) for seed in zip(*amounts, strict=True)]
-
-
-def _spread(values: Sequence[float]) -> float:
-    return stdev(values) if len(values) > 1 else 0.0

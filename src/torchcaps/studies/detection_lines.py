@@ -3,10 +3,10 @@
 from statistics import mean
 
 from torchcaps.analysis.detection import FGSM, PGD, RECONSTRUCTIVE
+from torchcaps.analysis.spread import spread
 from torchcaps.figures.curves import Spread
 from torchcaps.figures.detection import Line
 from torchcaps.studies.detection_table import DetectionTable
-from torchcaps.studies.words import spread
 
 # Shares of the validation images that may raise the alarm.
 RATES = tuple(k / 100 for k in range(21))

@@ -6,7 +6,8 @@ from statistics import mean
 
 from torchcaps.analysis.alarms import RECONSTRUCTION, SCORE
 from torchcaps.analysis.detection import Attacked, Detection
-from torchcaps.studies.words import cell, spread
+from torchcaps.analysis.spread import spread
+from torchcaps.studies.words import cell
 
 # In tables, so that a terminal of 80 columns and the report's page hold them.
 _SHORT = {RECONSTRUCTION: "drawing", SCORE: "score"}

@@ -6,8 +6,9 @@ from statistics import mean
 from torchcaps.analysis.fitted_equivariance import Equivariance
 from torchcaps.analysis.probes import Probed
 from torchcaps.analysis.representations import POSES
+from torchcaps.analysis.spread import spread
 from torchcaps.figures.curves import Spread
-from torchcaps.studies.words import cell, spread
+from torchcaps.studies.words import cell
 
 PIXELS = "pixels"
 SHUFFLED = "shuffled"

@@ -4,8 +4,9 @@ from statistics import mean
 from typing import Any
 
 from torchcaps.analysis.scrambled import TwinTest
+from torchcaps.analysis.spread import spread
 from torchcaps.data.faces_scene import FIGURES
-from torchcaps.studies.words import cell, compare, epochs, listed, protocol, spread
+from torchcaps.studies.words import cell, compare, epochs, listed, protocol
 
 
 class FacesTable:

@@ -3,8 +3,9 @@
 from statistics import mean
 
 from torchcaps.analysis.routing import RoutingMeasures
+from torchcaps.analysis.spread import spread
 from torchcaps.figures.curves import Spread
-from torchcaps.studies.words import cell, spread
+from torchcaps.studies.words import cell
 
 REPLACED = ("uniform", "random", "mean")
 COUPLINGS = ("entropy", "polarisation", "dynamism")

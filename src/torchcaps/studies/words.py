@@ -1,7 +1,9 @@
 """Numbers over seeds as words that claim no more than they show."""
 
 from collections.abc import Iterable, Sequence
-from statistics import mean, stdev
+from statistics import mean
+
+from torchcaps.analysis.spread import spread
 
 
 def cell(values: Sequence[float], *, unit: str = "", digits: int = 2) -> str:
@@ -9,11 +11,6 @@ def cell(values: Sequence[float], *, unit: str = "", digits: int = 2) -> str:
     if len(values) == 1:
         return f"{values[0]:.{digits}f}{unit}"
     return f"{mean(values):.{digits}f} ± {spread(values):.{digits}f}{unit}"
-
-
-def spread(values: Sequence[float]) -> float:
-    """Sample standard deviation over seeds; 0 where there is one."""
-    return stdev(values) if len(values) > 1 else 0.0
 
 
 def clearly(ours: Sequence[float], theirs: Sequence[float]) -> bool:

@@ -57,6 +57,11 @@ class Recipe:
                     f"Recipe, {name}: expected a whole number, at least {least}; got {value!r}; "
                     f"give a larger {name}"
                 )
+        if not isinstance(self.subpixel, bool):
+            raise ValueError(
+                f"Recipe, subpixel: expected true or false; got {self.subpixel!r}; leave it out "
+                "for whole pixels"
+            )
         if not isinstance(self.lr, int | float) or not 0 < self.lr < float("inf"):
             raise ValueError(
                 f"Recipe, lr: expected a positive number; got {self.lr!r}; 0.001 is a good start"
