@@ -65,7 +65,7 @@ def main() -> None:
     losses = {way: step.loss() for way, step in steps.items()}
     ledger = Ledger(options.out, "train_step_cpu", minutes=60, tiny=options.quick)
     ledger.rows = []
-    for way, row in times(dict(steps), rounds=3 if options.quick else 7).items():
+    for way, row in times(dict(steps), rounds=3 if options.quick else 21).items():
         off = abs(losses[way] - losses["eager"]) / losses["eager"]
         bar = 1e-2 if way == "auto" and precision.bf16 else 1e-5
         ledger.add(

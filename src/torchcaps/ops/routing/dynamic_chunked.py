@@ -60,7 +60,7 @@ def chunked_route(
     detach: bool,
     keep: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """`poses [B, J, D]`, the sums of every iteration and, if `keep`, the last couplings."""
+    """`poses [B, J, D]`, and what `passes.forward` keeps for the gradient."""
     with without_autocast(u.device):
         sums, couplings = passes.forward(u, weight, bias, iterations, leaky, keep)
         poses = squash(sums[-1]).transpose(0, 1).contiguous()
@@ -82,7 +82,7 @@ def _(
     dtype = passes.sums_dtype(u, weight)
     return (
         u.new_empty((batch, parents, dim), dtype=torch.promote_types(u.dtype, weight.dtype)),
-        u.new_empty((iterations, parents, batch, dim), dtype=dtype),
+        u.new_empty((1 if keep else iterations, parents, batch, dim), dtype=dtype),
         u.new_empty(batch * children * parents if keep else 0, dtype=dtype),
     )
 

@@ -34,7 +34,8 @@ def sums_dtype(u: Tensor, weight: Tensor) -> torch.dtype:
 def forward(
     u: Tensor, weight: Tensor, bias: Tensor | None, iterations: int, leaky: bool, keep: bool
 ) -> tuple[Tensor, Tensor]:
-    """The s of every iteration, `[R, J, B, D]`; if `keep`, the last couplings, tile after tile."""
+    """The s of every iteration, `[R, J, B, D]`, and nothing; or, if `keep`, what the gradient of the
+    last one needs: it alone, `[1, J, B, D]`, and its couplings, tile after tile."""
     tiles = Tiling(u, weight, sums_dtype(u, weight), passes=iterations)
     parents, dim = weight.shape[1:3]
     sums = u.new_zeros((iterations, parents, len(u), dim), dtype=tiles.dtype)
@@ -52,7 +53,7 @@ def forward(
             c = couple(tile.agreement(total[:, tile.rows]), leaky, slot)
             tile.gather(tile.spread(c), sums[r, :, tile.rows])
         sums[r] += offset
-    return sums, kept
+    return (sums[-1:].clone() if keep else sums), kept
 
 
 def backward(
@@ -60,14 +61,14 @@ def backward(
 ) -> Tensor:
     """From the gradient of the poses, `[J, B, D]`, those of `u` and `weight` into `grads`, and that
     of the bias, returned, `[J, D]`."""
-    last = len(sums) - 1
-    if last and not detach:
+    several = len(sums) > 1
+    if several and not detach:
         return _through_all(grad, sums, leaky, grads)
-    ds = squash_gradient(sums[last], grad)
-    if last == 0:
-        _through_uniform(ds, leaky, grads)
-    else:
+    ds = squash_gradient(sums[-1], grad)
+    if several or kept.numel():
         _through_last(ds, sums, kept, leaky, grads)
+    else:
+        _through_uniform(ds, leaky, grads)
     return ds.sum(1)
 
 
@@ -98,9 +99,10 @@ def _through_last(ds: Tensor, sums: Tensor, kept: Tensor, leaky: bool, grads: Gr
 
 
 def _through_all(grad: Tensor, sums: Tensor, leaky: bool, grads: Gradients) -> Tensor:
-    """Backwards through every iteration; `dc`, `dl`, `dv`: gradients of couplings, logits and V.
+    """Backwards through every iteration; `dc`, `dl`: gradients of couplings and logits.
 
-    Logits being `votes . V`, and V the sum of all earlier poses, V's gradient is that of each.
+    Logits being `votes . V`, and V the sum of all earlier poses, V's gradient, `later`, is that of
+    each of them.
     """
     poses = squash(sums)
     dbias = grad.new_zeros(len(grad), grad.shape[-1])
@@ -110,18 +112,17 @@ def _through_all(grad: Tensor, sums: Tensor, leaky: bool, grads: Gradients) -> T
         dbias += ds.sum(1)
         total = poses[:r].sum(0)
         for tile in grads.tiles:
-            # Each product once, for a batch twice as long: first what concerns s, then V.
-            sides = torch.cat([ds[:, tile.rows], total[:, tile.rows]], 1)
-            pulled = tile.pull(sides).unflatten(1, (2, -1))
-            heard = (pulled * tile.u).sum(3)
-            dc, logits = heard.unbind(1)
-            shares = torch.empty_like(heard)  # c, then dl
-            c = couple(logits, leaky, shares[:, 0])
-            torch.mul(c, dc - (c * dc).sum(0), out=shares[:, 1])
-            spread = tile.spread(shares)
-            tile.gather(spread[:, 1], later[:, tile.rows])
-            grads.add_weight(tile, sides, spread.flatten(1, 2))
-            grads.add_u(tile, times(pulled, shares.unsqueeze(3)).sum((0, 1)))
+            to_s, to_v = ds[:, tile.rows], total[:, tile.rows]
+            pulled_s, pulled_v = tile.pull(to_s), tile.pull(to_v)
+            dc = (pulled_s * tile.u).sum(2)
+            c = couple((pulled_v * tile.u).sum(2), leaky)
+            dl = c * (dc - (c * dc).sum(0))
+            grads.add_weight(tile, to_s, tile.spread(c))
+            spread = tile.spread(dl)
+            grads.add_weight(tile, to_v, spread)
+            tile.gather(spread, later[:, tile.rows])
+            du = times(pulled_s, c.unsqueeze(2)).sum(0)
+            grads.add_u(tile, du.add_(times(pulled_v, dl.unsqueeze(2)).sum(0)))
         grad = later
     ds = squash_gradient(sums[0], grad)
     _through_uniform(ds, leaky, grads)
