@@ -34,8 +34,8 @@ def sums_dtype(u: Tensor, weight: Tensor) -> torch.dtype:
 def forward(
     u: Tensor, weight: Tensor, bias: Tensor | None, iterations: int, leaky: bool, keep: bool
 ) -> tuple[Tensor, Tensor]:
-    """The s of every iteration, `[R, J, B, D]`, and nothing; or, if `keep`, what the gradient of the
-    last one needs: it alone, `[1, J, B, D]`, and its couplings, tile after tile."""
+    """The s of every iteration, `[R, J, B, D]`, and nothing; or, if `keep`, what the gradient of
+    the last one needs: it alone, `[1, J, B, D]`, and its couplings, tile after tile."""
     tiles = Tiling(u, weight, sums_dtype(u, weight), passes=iterations)
     parents, dim = weight.shape[1:3]
     sums = u.new_zeros((iterations, parents, len(u), dim), dtype=tiles.dtype)
