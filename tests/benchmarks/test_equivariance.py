@@ -52,3 +52,21 @@ def test_the_full_circle_counts_sixes_and_nines(part):
     upright, turned = results["table"][6], results["table"][-1]
     assert upright["window 180"] == pytest.approx(turned["window 180"])  # exactly equivariant
     assert all(0 <= row["6 for 9 or 9 for 6, 180"] <= 100 for row in results["table"])
+
+
+def test_a_choice_is_tried_once_and_kept(monkeypatch, tmp_path, capsys):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    choices = importlib.import_module("equivariance_choices")
+    few = {name: choices.CHOICES[name] for name in ("the default", "maps halved by means of 2x2")}
+    monkeypatch.setattr(choices, "CHOICES", few)
+    folders = ["--runs", str(tmp_path / "runs"), "--out", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", ["equivariance_choices.py", "--quick", *folders])
+    choices.main()
+    kept = (tmp_path / "choices.json").read_text()
+    rows = json.loads(kept)["rows"]
+    assert list(rows) == list(few)
+    assert all(0 <= row["lowest"] <= 100 for row in rows.values())
+    (tmp_path / "runs").rename(tmp_path / "gone")
+    choices.main()
+    assert (tmp_path / "choices.json").read_text() == kept
+    assert not (tmp_path / "runs").exists()  # nothing was trained again
