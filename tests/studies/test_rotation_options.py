@@ -73,6 +73,7 @@ def test_the_command_of_the_defaults_is_the_bare_one():
         RotationOptions(
             model="cnn", beside=("capsnet_small", "capsnet"), angles=(-90, 0.5, 30), seeds=1,
             train_images=64, epochs=2, batch_size=7, lr=3e-5, data="mnist",
+            schedule="cosine", shift=2, subpixel=True,
         ),
         RotationOptions(data="it's a; $name"),
     ],
@@ -83,6 +84,12 @@ def test_the_command_gives_the_options_back(options):
     parser = make_parser("study rotation", "a study")
     parser.add_class_arguments(RotationOptions, None)
     assert RotationOptions(**vars(parse(parser, words[3:]))) == options
+
+
+def test_models_are_trained_as_the_options_say():
+    recipe = RotationOptions(schedule="cosine", shift=2, subpixel=True).recipe("cnn", 5)
+    assert (recipe.schedule, recipe.shift, recipe.subpixel) == ("cosine", 2, True)
+    assert (recipe.model, recipe.seed) == ("cnn", 5)
 
 
 def test_the_study_is_known_by_name():

@@ -131,7 +131,9 @@ def test_the_upright_error_is_that_of_zero_degrees_or_none():
 
 
 def test_the_opening_says_what_was_done():
-    settings = {"data": "digits", "train_images": None, "epochs": 20}
+    settings = {
+        "data": "digits", "train_images": None, "epochs": 20, "shift": 0, "subpixel": False
+    }  # fmt: skip
     curves = {name: curve([50, 50, 50], [50, 50, 50]) for name in "abc"}
     said = opening(settings, curves)
     assert said.startswith("a and b and c learnt digits from all training images, none of them")
@@ -140,4 +142,6 @@ def test_the_opening_says_what_was_done():
     alone = opening({**settings, "train_images": 7, "epochs": 1}, {"a": curve([50, 50, 50])})
     assert "from 7 training images" in alone
     assert "for 1 epoch. " in alone
+    moved = opening({**settings, "shift": 1, "subpixel": True}, curves)
+    assert "for 20 epochs, shifted by up to 1.5 pixels. Then" in moved
     assert "One seed: no spread can be given." in alone

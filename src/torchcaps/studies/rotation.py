@@ -10,6 +10,7 @@ from torchcaps.analysis.transformed import measure_transform
 from torchcaps.studies.catalogue import STUDIES, Finding, Study
 from torchcaps.studies.comparison import Comparison
 from torchcaps.studies.rotation_report import RotationResults, write_results
+from torchcaps.training.recipe import Schedule
 
 ANGLES = tuple(range(-45, 46, 15))
 
@@ -24,6 +25,12 @@ class RotationOptions(Comparison):
     """Dataset, one of `torchcaps datasets`."""
     root: str | None = None
     """Folder of the data files (default: $TORCHCAPS_DATA, then the user's cache)."""
+    schedule: Schedule = "constant"
+    """Of the learning rate: constant, cosine to 0, or the authors' 0.96 every 2,000 steps."""
+    shift: int = 0
+    """Shift each training image by up to this many pixels, anew in every epoch."""
+    subpixel: bool = False
+    """Shift by up to half a pixel more."""
     angles: tuple[float, ...] = ANGLES
     """Degrees at which the test images are turned, positive counter-clockwise."""
 
