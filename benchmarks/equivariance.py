@@ -120,6 +120,8 @@ def curve(
     """`measure` at every angle, kept beside the run as soon as it is known."""
     kept = folder / "angles.json"
     rows = json.loads(kept.read_text()) if kept.is_file() else []
+    if [row["degrees"] for row in rows] != list(angles[: len(rows)]):
+        rows = []
     for angle in angles[len(rows) :]:
         rows.append(measure(model, test_set, angle, upright))
         write_whole(kept, json.dumps(rows).encode())

@@ -59,15 +59,23 @@ def whose_upright(angles: Tensor, labels: Tensor) -> dict[str, object]:
     """Of angles read from upright images, `[seeds, N]`: is it the network's error or the digit's?
 
     The median size for every digit, over the seeds; and how seeds agree from image to image: the
-    mean correlation of their angles, None where there is one seed.
+    mean circular correlation of their angles, None where there is one seed.
     """
     of_digit = [angles[:, labels == digit].abs().median() for digit in range(10)]
     pairs = combinations(angles, 2)
-    agree = [float(torch.corrcoef(torch.stack(pair))[0, 1]) for pair in pairs]
+    agree = [circular_correlation(*pair) for pair in pairs]
     return {
         "angle error by digit": [float(error) for error in of_digit],
         "correlation between seeds": mean(agree) if agree else None,
     }
+
+
+def circular_correlation(one: Tensor, other: Tensor) -> float:
+    """Of angles in degrees, which wrap (Jammalamadaka & Sarma 1988); Pearson's for small ones."""
+    turns = torch.deg2rad(torch.stack([one, other]))
+    middle = torch.atan2(turns.sin().mean(1), turns.cos().mean(1))
+    a, b = (turns - middle[:, None]).sin()
+    return float((a * b).sum() / (a.square().sum() * b.square().sum()).sqrt())
 
 
 def _median_turn(degrees: Tensor) -> float:

@@ -4,8 +4,13 @@ import importlib
 import json
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+import torch
+
+import torchcaps as tc
+from torchcaps.nn.equivariant_pool import SmoothPool2d
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -70,3 +75,30 @@ def test_a_choice_is_tried_once_and_kept(monkeypatch, tmp_path, capsys):
     choices.main()
     assert (tmp_path / "choices.json").read_text() == kept
     assert not (tmp_path / "runs").exists()  # nothing was trained again
+
+
+def test_the_box_takes_the_place_of_the_smooth_pool(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    choices = importlib.import_module("equivariance_choices")
+    with patch(choices.SMOOTH, choices.MeanPool2d):
+        model = tc.create_model("equivariant_capsnet", in_shape=(1, 28, 28), num_classes=2)
+    assert any(isinstance(module, choices.MeanPool2d) for module in model.modules())
+    maps = torch.rand(1, 2, 4, 26, 26)
+    assert choices.MeanPool2d()(maps).shape == SmoothPool2d()(maps).shape
+
+
+def test_agreement_of_angles_does_not_mind_where_they_wrap(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    correlation = importlib.import_module("equivariance_measures").circular_correlation
+    angles = torch.randn(500) * 3
+    near = angles + torch.randn(500)
+    pearson = float(torch.corrcoef(torch.stack([angles, near]))[0, 1])
+    assert correlation(angles, near) == pytest.approx(pearson, abs=0.01)
+
+    def turned(x):
+        return (x + 360) % 360 - 180
+
+    assert correlation(turned(angles), turned(near)) == pytest.approx(
+        correlation(angles, near), abs=1e-4
+    )
+    assert correlation(angles, -near) == pytest.approx(-pearson, abs=0.01)

@@ -2,6 +2,7 @@
 
 import json
 import signal
+from dataclasses import replace
 
 import pytest
 import torch
@@ -108,6 +109,15 @@ def test_somebody_elses_files_are_not_overwritten(tmp_path):
     with pytest.raises(ValueError, match="got a folder without config"):
         trained(RECIPE, tmp_path, quiet=True)
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+def test_another_recipes_run_is_not_passed_off_as_this_ones(steps, tmp_path):
+    trained(RECIPE, tmp_path / "run", quiet=True)
+    elsewhere = replace(RECIPE, root=str(tmp_path))  # where the data lie says nothing of the run
+    assert trained(elsewhere, tmp_path / "run", quiet=True).name == "capsnet_small"
+    assert len(steps) == 1
+    with pytest.raises(ValueError, match=r"a run with epochs 2, lr 0.5; got epochs 1, lr 0.001; "):
+        trained(replace(RECIPE, epochs=2, lr=0.5), tmp_path / "run", quiet=True)
 
 
 def test_the_cost_is_the_median_epoch(tmp_path):

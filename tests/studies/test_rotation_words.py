@@ -143,5 +143,5 @@ def test_the_opening_says_what_was_done():
     assert "from 7 training images" in alone
     assert "for 1 epoch. " in alone
     moved = opening({**settings, "shift": 1, "subpixel": True}, curves)
-    assert "for 20 epochs, shifted by up to 1.5 pixels. Then" in moved
+    assert "for 20 epochs, each image shifted by up to 1.5 pixels. Then" in moved
     assert "One seed: no spread can be given." in alone

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from torchcaps.analysis.spread import spread
 from torchcaps.analysis.transformed import TRANSFORMS, Measure, TransformCurve
-from torchcaps.figures.curves import Spread
+from torchcaps.figures.curves import Spread, draw_spread
 from torchcaps.figures.style import COLOURS, MARKERS, STYLE, new_figure
 
 _ROWS: tuple[tuple[Measure, str, float], ...] = (
@@ -31,8 +31,8 @@ def transform_curves(panels: Mapping[str, Mapping[str, TransformCurve]]) -> Figu
                 for (name, curve), colour, marker in zip(
                     curves.items(), cycle(COLOURS), cycle(MARKERS), strict=False
                 ):
-                    spread = Spread(curve.mean(what), curve.sd(what))
-                    drawspread(row, curve.amounts, spread, colour, marker, name)
+                    over_seeds = Spread(curve.mean(what), curve.sd(what))
+                    draw_spread(row, curve.amounts, over_seeds, colour, marker, name)
                 row.set(ylim=(0, top))
             axes[0, column].set_title(transform, fontweight="normal")
             axes[1, column].set_xlabel(TRANSFORMS[transform].axis, wrap=True)

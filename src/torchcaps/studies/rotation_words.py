@@ -69,7 +69,7 @@ def opening(settings: dict[str, Any], curves: dict[str, TransformCurve]) -> str:
     took = epochs(settings["epochs"])
     pixels = settings["shift"] + settings["subpixel"] / 2
     if pixels:
-        took += f", shifted by up to {pixels:g} pixels"
+        took += f", each image shifted by up to {pixels:g} pixels"
     return (
         f"{' and '.join(names)} learnt {settings['data']} from {images} training images, none of "
         f"them turned, for {took}. Then each was tested on all {tested:,} "

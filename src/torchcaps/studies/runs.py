@@ -1,5 +1,6 @@
 """The training runs of a study, each finished once, whatever interrupts in between."""
 
+from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 
@@ -10,13 +11,25 @@ from torchcaps.training.run_folder import CHECKPOINT, read_metrics
 
 def trained(recipe: Recipe, folder: Path, *, quiet: bool) -> Model:
     """The model that `recipe` ends with, trained in `folder`: taken up where an earlier attempt
-    stopped, and not trained again where it had finished."""
+    stopped, and not trained again where it had finished. A `ValueError` where that attempt was
+    another recipe's; where the data lie may differ."""
     # The folder alone may be left by a crash before the first checkpoint was whole.
     if any((folder / CHECKPOINT).glob("*.safetensors")):
+        _refuse_another(recipe, folder)
         resume(folder, quiet=quiet)
     else:
         train(recipe, folder, quiet=quiet, overwrite=folder.exists())
     return load_model(folder)
+
+
+def _refuse_another(recipe: Recipe, folder: Path) -> None:
+    wanted, found = asdict(recipe), asdict(Recipe.load(folder / "config.yaml"))
+    others = [name for name in wanted if name != "root" and wanted[name] != found[name]]
+    if others:
+        raise ValueError(
+            f"{folder}: expected a run with {', '.join(f'{n} {wanted[n]!r}' for n in others)}; got "
+            f"{', '.join(f'{n} {found[n]!r}' for n in others)}; remove it, or take another folder"
+        )
 
 
 def seconds_per_epoch(folder: Path) -> float:

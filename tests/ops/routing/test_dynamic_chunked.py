@@ -183,3 +183,10 @@ def test_gradients_of_gradients_are_refused_with_the_remedy():
     (grad,) = torch.autograd.grad(dynamic_chunked.run(p).sum(), p.u, create_graph=True)
     with pytest.raises(RuntimeError, match="first derivatives only; use backend='reference'"):
         torch.autograd.grad(grad.sum(), p.weight)
+
+
+@pytest.mark.parametrize(("iterations", "detach"), [(1, True), (3, False)])
+def test_couplings_are_kept_only_where_they_are_the_whole_gradient(iterations, detach):
+    u, weight = torch.rand(2, 3, 4), torch.rand(3, 2, 5, 4)
+    with pytest.raises(ValueError, match=r"chunked_route, keep: .* use torchcaps\.ops\.route"):
+        torch.ops.torchcaps.chunked_route(u, weight, None, iterations, False, detach, True)

@@ -61,6 +61,12 @@ def chunked_route(
     keep: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """`poses [B, J, D]`, and what `passes.forward` keeps for the gradient."""
+    if keep and not (detach and iterations > 1):
+        raise ValueError(
+            "torchcaps::chunked_route, keep: expected a gradient through the last of several "
+            f"iterations alone; got detach={detach}, iterations={iterations}; "
+            "use torchcaps.ops.route"
+        )
     with without_autocast(u.device):
         sums, couplings = passes.forward(u, weight, bias, iterations, leaky, keep)
         poses = squash(sums[-1]).transpose(0, 1).contiguous()

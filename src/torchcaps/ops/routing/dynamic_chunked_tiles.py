@@ -14,8 +14,8 @@ from torch import Tensor
 # Bytes of a tile's largest temporary, `[J, B, E, T, P]`. Twice as much is a few percent faster on a
 # CPU; half as much a fifth slower: PyTorch sums fewer than 32,768 numbers on one core.
 CPU_BUDGET, GPU_BUDGET = 5 << 18, 1 << 26
-# A tile has at least this many children and images, where there are so many; children come in
-# multiples of a vector register's floats.
+# A tile has about this many children and images, where there are so many; children come in
+# multiples of a vector register's floats, where that fits.
 CHILDREN, FEW_ROWS, LANES = 64, 16, 16
 # Bytes of tiles that are kept from pass to pass; larger problems are cut anew in each.
 KEEP = 1 << 26
