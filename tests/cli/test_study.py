@@ -9,7 +9,7 @@ TINY = ["--train-images", "64", "--epochs", "1", "--seeds", "1", "--angles", "[0
 OPTIONS = {
     "model": "cnn", "beside": ["capsnet_small"], "data": "digits", "root": None,
     "train_images": 64, "seeds": 1, "epochs": 1, "batch_size": 32, "lr": 0.001,
-    "angles": [0.0, 30.0],
+    "schedule": "constant", "shift": 0, "subpixel": False, "angles": [0.0, 30.0],
 }  # fmt: skip
 
 
@@ -97,7 +97,7 @@ def test_resuming_keeps_options_and_numbers(tiny, cli, tmp_path):
 
 @pytest.mark.parametrize("kind", ["missing", "of a training run", "cut", "wrong type"])
 def test_what_is_no_study_cannot_be_resumed(refused, tmp_path, kind):
-    contents = {"of a training run": "schedule: cosine", "cut": "{", "wrong type": "seeds: many"}
+    contents = {"of a training run": "precision: fp32", "cut": "{", "wrong type": "seeds: many"}
     if kind in contents:
         (tmp_path / "old").mkdir()
         (tmp_path / "old" / "config.yaml").write_text(contents[kind])

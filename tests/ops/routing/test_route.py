@@ -175,8 +175,7 @@ def test_a_compiled_graph_is_whole_takes_any_batch_and_keeps_the_path(backend):
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.parametrize("detach", [True, False])
-@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize(("keep", "detach"), [(True, True), (False, True), (False, False)])
 def test_the_operator_keeps_pytorchs_rules(keep, detach):
     u, weight, bias = (
         torch.randn(shape, requires_grad=True) for shape in ((3, 12, 4), (6, 3, 5, 4), (3, 5))
