@@ -16,7 +16,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 from typing import NamedTuple
 
 import torch
@@ -24,6 +24,7 @@ from torch import Tensor
 
 from equivariance_layers import layer_errors, step_times
 from equivariance_measures import check_exactness, measure, poses_of, whose_upright
+from torchcaps.analysis.spread import spread
 from torchcaps.data import ImageDataset
 from torchcaps.files import write_whole
 from torchcaps.machine import machine
@@ -73,13 +74,13 @@ def main() -> None:
 def accuracies(options: argparse.Namespace) -> dict[str, object]:
     part = TRAINED[options.part]
     recipes = [make_recipe(part, options, seed) for seed in options.seeds]
+    test_set = recipes[0].load_data("test")
     seeds, upright_angles, parameters = [], [], 0
     for recipe in recipes:
         folder = options.runs / f"{options.part}-{recipe.seed}"
         model = trained(recipe, folder, quiet=False)
         assert isinstance(model, EquivariantCapsNet)
         check_exactness(model)
-        test_set = recipe.load_data("test")
         upright = poses_of(model, test_set, 0.0)
         upright_angles.append(model.angle(upright))
         seeds.append(curve(model, test_set, part.angles, folder, upright))
@@ -89,8 +90,7 @@ def accuracies(options: argparse.Namespace) -> dict[str, object]:
     for row in table:
         print("   ".join(f"{name} {value:.2f}" for name, value in row.items()))
     about = {"recipe": asdict(recipes[0]), "seeds": options.seeds, "parameters": parameters}
-    labels = recipes[0].load_data("test").labels
-    about["upright"] = whose_upright(torch.stack(upright_angles), labels)
+    about["upright"] = whose_upright(torch.stack(upright_angles), test_set.labels)
     return {**about, "table": table, "by seed": seeds}
 
 
@@ -131,8 +131,7 @@ def curve(
 def summary(rows: list[dict[str, float]]) -> dict[str, float]:
     """Mean over the seeds, and the standard deviation of the accuracy."""
     table = {name: mean(row[name] for row in rows) for name in rows[0]}
-    spread = [row["window 60"] for row in rows]
-    return {**table, "sd": stdev(spread) if len(rows) > 1 else 0.0}
+    return {**table, "sd": spread([row["window 60"] for row in rows])}
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def measure(
 ) -> dict[str, float]:
     """Of every test image, turned, by the window of the scores: percent correct, and percent of 6s
     and 9s taken for each other; medians of the angle's error in degrees. The angle error is that
-    of the angle, which digits that are slanted by themselves have upright too; the turn error that
+    of the angle, which upright images have too, being read as a little turned; the turn error that
     of the difference from the angle of the same image upright."""
     poses, labels = poses_of(model, test_set, degrees), test_set.labels
     row = {"degrees": degrees}
