@@ -24,7 +24,7 @@ from torch import Tensor
 
 from equivariance_layers import layer_errors, step_times
 from equivariance_measures import check_exactness, measure, poses_of, whose_upright
-from torchcaps.analysis.spread import spread
+from torchcaps.analysis.metrics import spread
 from torchcaps.data import ImageDataset
 from torchcaps.files import write_whole
 from torchcaps.machine import machine

@@ -5,7 +5,7 @@ from torch import Tensor
 
 import torchcaps as tc
 from timing import Call, times
-from torchcaps.analysis.equivariance import turning_errors
+from torchcaps.analysis.representation.equivariance_error import equivariance_errors
 from torchcaps.data.transforms import rotate
 from torchcaps.models import EquivariantCapsNet
 
@@ -22,7 +22,7 @@ def layer_errors() -> dict[str, object]:
         model = tc.create_model("equivariant_capsnet", (1, SIZE, SIZE), 10, n=n, decoder="none")
         assert isinstance(model, EquivariantCapsNet)
         model.double().eval()
-        exact = turning_errors(model, drawings(0), torch.rot90(drawings(0), 1, (2, 3)), 90)
+        exact = equivariance_errors(model, drawings(0), torch.rot90(drawings(0), 1, (2, 3)), 90)
         assert max(exact.values()) < 1e-10, exact
         for degrees in dict.fromkeys((360 / n, 45.0, 180 / n)):
             pairs = {
@@ -30,7 +30,9 @@ def layer_errors() -> dict[str, object]:
                 "drawing interpolated": (drawings(0), rotate(drawings(0), degrees)),
                 "digits interpolated": (digits.double(), rotate(digits.double(), degrees)),
             }
-            columns = {name: turning_errors(model, *pair, degrees) for name, pair in pairs.items()}
+            columns = {
+                name: equivariance_errors(model, *pair, degrees) for name, pair in pairs.items()
+            }
             for layer in exact:
                 row = {"n": n, "degrees": degrees, "layer": layer}
                 table.append(row | {name: column[layer] for name, column in columns.items()})

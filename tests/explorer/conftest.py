@@ -13,8 +13,8 @@ from starlette.testclient import TestClient
 import torchcaps as tc
 from torchcaps.data import load_dataset
 from torchcaps.explorer.server import make_app
-from torchcaps.explorer.sets import ModelSet, load_set
 from torchcaps.explorer.state import Explorer
+from torchcaps.explorer.workspaces import Workspace, load_workspace
 from torchcaps.training import Recipe
 
 FACES = Recipe(data="faces", data_options={"size": 16})
@@ -51,7 +51,7 @@ def runs(tmp_path_factory):
 @pytest.fixture(scope="session")
 def sets(runs):
     recipes = {"digits": Recipe(), "faces": FACES}
-    return {id: load_set(id, runs[id], recipes[id]) for id in runs}
+    return {id: load_workspace(id, runs[id], recipes[id]) for id in runs}
 
 
 @pytest.fixture
@@ -120,8 +120,8 @@ def encode(pixels, kind="PNG", **options):
     return buffer.getvalue()
 
 
-def set_of(data, size=28):
+def workspace_of(data, size=28):
     """A set without models for images of this size, as if they were of dataset `data`."""
     test_set = load_dataset("digits", "test").first(10)
     test_set.images = torch.zeros(10, 1, size, size)
-    return ModelSet("digits", Recipe(data=data), test_set, ())
+    return Workspace("digits", Recipe(data=data), test_set, ())

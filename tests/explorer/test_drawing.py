@@ -7,11 +7,11 @@ import torch
 from torchcaps.data import load_dataset
 from torchcaps.explorer.picture import read_picture
 
-from .conftest import encode, image_of, set_of
+from .conftest import encode, image_of, workspace_of
 
 
 def drawn(pixels, data, size):
-    return image_of(read_picture(encode(pixels), set_of(data, size), drawn=True)["pixels"])[0]
+    return image_of(read_picture(encode(pixels), workspace_of(data, size), drawn=True)["pixels"])[0]
 
 
 def middle_of_mass(image):

@@ -10,7 +10,7 @@ import torch
 from torchcaps.data.images import read_pixels
 from torchcaps.explorer.picture import read_picture
 
-from .conftest import encode, image_of, set_of
+from .conftest import encode, image_of, workspace_of
 
 
 @pytest.fixture
@@ -44,8 +44,8 @@ def test_an_even_page_has_no_ink_to_invert(upload, level):
 def test_photographs_are_taken_as_they_are():
     page = np.full((80, 60), 240)
     page[20:60, 28:32] = 10
-    assert not read_picture(encode(page), set_of("folder"), drawn=False)["inverted"]
-    assert read_picture(encode(page), set_of("mnist"), drawn=False)["inverted"]
+    assert not read_picture(encode(page), workspace_of("folder"), drawn=False)["inverted"]
+    assert read_picture(encode(page), workspace_of("mnist"), drawn=False)["inverted"]
 
 
 def bomb(width, height):

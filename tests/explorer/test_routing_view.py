@@ -1,4 +1,4 @@
-"""Parts, couplings and who supports whom, against the network's own routing."""
+"""Splits, couplings and who supports whom, against the network's own routing."""
 
 import pytest
 import torch

@@ -8,9 +8,9 @@ from starlette.testclient import TestClient
 import torchcaps
 from torchcaps.explorer import server
 from torchcaps.explorer.server import STATIC, make_app
-from torchcaps.explorer.sets import load_set
 from torchcaps.explorer.state import Explorer
 from torchcaps.explorer.trainer import RECIPES
+from torchcaps.explorer.workspaces import load_workspace
 
 from .conftest import numbered
 
@@ -47,7 +47,7 @@ def test_the_first_images_of_each_class_are_of_that_class(client, sets):
 
 
 def test_sets_without_models_show_their_data_and_ask_for_training(tmp_path):
-    sets = {id: load_set(id, [], RECIPES[id][0]) for id in RECIPES}
+    sets = {id: load_workspace(id, [], RECIPES[id][0]) for id in RECIPES}
     client = TestClient(make_app(Explorer(sets, tmp_path)), base_url="http://localhost")
     digits, faces = client.get("/api/state").json()["sets"]
     assert digits["models"] == faces["models"] == []

@@ -8,9 +8,9 @@ from starlette.testclient import TestClient
 
 from torchcaps.explorer import trainer
 from torchcaps.explorer.server import make_app
-from torchcaps.explorer.sets import load_set
 from torchcaps.explorer.state import Explorer
 from torchcaps.explorer.trainer import RECIPES
+from torchcaps.explorer.workspaces import load_workspace
 from torchcaps.studies.faces import FacesOptions
 from torchcaps.training import Recipe
 
@@ -30,7 +30,7 @@ def recipes(monkeypatch):
 
 @pytest.fixture
 def explorer(recipes, tmp_path):
-    made = Explorer({"digits": load_set("digits", [], recipes[0])}, tmp_path / "runs")
+    made = Explorer({"digits": load_workspace("digits", [], recipes[0])}, tmp_path / "runs")
     yield made
     made.close()
 

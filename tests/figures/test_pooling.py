@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from torchcaps.analysis.pooling import POOLS, PoolingMeasures
+from torchcaps.analysis.representation.pooling import POOLS, PoolingMeasures
 from torchcaps.figures.pooling import finding, pooling_figure
 from torchcaps.figures.style import COLOURS, to_png
 

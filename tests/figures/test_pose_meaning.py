@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from torchcaps.analysis.perturbation import Perturbation
-from torchcaps.analysis.pose_meaning import PoseMeaning
-from torchcaps.analysis.shape import QUANTITIES
+from torchcaps.analysis.pose.perturbation import Perturbation
+from torchcaps.analysis.pose.pose_meaning import PoseMeaning
+from torchcaps.analysis.pose.shape import QUANTITIES
 from torchcaps.figures.pose_meaning import finding, pose_meaning_figure
 from torchcaps.figures.style import to_png
 
@@ -20,7 +20,13 @@ def meaning(moves, fits=1.0):
     slopes = torch.zeros(DIMS, len(QUANTITIES))
     for (dim, quantity), value in moves.items():
         slopes[dim, QUANTITIES.index(quantity)] = value
-    return PoseMeaning(7 * slopes, slopes, 0 * slopes, torch.full_like(slopes, fits), 40)
+    return PoseMeaning(
+        7 * slopes,
+        slopes,
+        0 * slopes,
+        torch.full_like(slopes, fits),
+        40,
+    )
 
 
 MEANING = meaning({(0, "x"): 0.5, (0, "slant"): -0.9, (1, "ink"): 0.31, (2, "y"): 0.05})

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from torchcaps.analysis.routing_example import Part, RoutingExample
+from torchcaps.analysis.routing.routing_trace import Part, RoutingExample
 from torchcaps.figures.routing import finding, routing_diagram
 from torchcaps.figures.style import to_png
 

@@ -4,7 +4,11 @@ from typing import Any, get_args
 
 import pytest
 
-from torchcaps.analysis.transformed import Measure, MovedTest, TransformCurve
+from torchcaps.analysis.robustness.transform_robustness import (
+    Measure,
+    TransformCurve,
+    TransformResult,
+)
 from torchcaps.figures.style import COLOURS, to_png
 from torchcaps.figures.transformed import finding, transform_curves
 
@@ -13,7 +17,7 @@ AMOUNTS = {"rotation": (-30.0, 0.0, 30.0), "shear": (0.0, 0.5)}
 
 def curve(transform, *seeds):
     """Accuracies in percent, one list a seed; the score is half of it."""
-    tests = [[MovedTest(p / 100, p / 200, None, 9) for p in seed] for seed in seeds]
+    tests = [[TransformResult(p / 100, p / 200, None, 9) for p in seed] for seed in seeds]
     return TransformCurve(transform, AMOUNTS[transform], tests)
 
 

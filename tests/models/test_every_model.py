@@ -115,6 +115,6 @@ def test_export_takes_any_batch_and_scores_the_same(small):
         with torch.no_grad():
             expected, found = small(images), exported(images)
         torch.testing.assert_close(found[0], expected.scores, rtol=1e-5, atol=1e-6)
-        assert (found[2] is None) == (expected.reconstruction is None)
-        if found[2] is not None:
-            torch.testing.assert_close(found[2], expected.reconstruction, rtol=1e-5, atol=1e-6)
+        assert (found[3] is None) == (expected.reconstruction is None)
+        if found[3] is not None:
+            torch.testing.assert_close(found[3], expected.reconstruction, rtol=1e-5, atol=1e-6)

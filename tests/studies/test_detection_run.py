@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from torchcaps.analysis.attacks import pgd, reconstructive
-from torchcaps.analysis.detection import measure_detection
-from torchcaps.analysis.strangers import strangers
+from torchcaps.analysis.robustness.attacks import pgd, reconstructive
+from torchcaps.analysis.robustness.detection import measure_detection
+from torchcaps.analysis.robustness.out_of_distribution import out_of_distribution
 from torchcaps.cli.parser import make_parser, parse
 from torchcaps.data import load_dataset
 from torchcaps.models import load_model
@@ -67,7 +67,7 @@ def test_the_numbers_are_those_of_the_saved_models(done, seed):
         ("reconstructive", 0.25): reconstructive(model, images, labels, 0.25, seed=seed, **ATTACK),
         ("made on cnn", 0.25): pgd(cnn, images, labels, 0.25, seed=seed, **ATTACK),
     }
-    strange = strangers(test_set, 30)
+    strange = out_of_distribution(test_set, 30)
     wanted = measure_detection(model, validation, images, labels, attacked, strange)
     said = {key: values[seed] for key, values in done.results["seeds"]["capsnet_small"].items()}
     assert said["accuracy"] == pytest.approx(100 * wanted.accuracy())

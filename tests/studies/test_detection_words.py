@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from torchcaps.analysis.alarms import Watched
-from torchcaps.analysis.detection import FGSM, PGD, RECONSTRUCTIVE, Detection
+from torchcaps.analysis.robustness.detection import FGSM, PGD, RECONSTRUCTIVE, Detection
+from torchcaps.analysis.robustness.detectors import DetectorScores
 from torchcaps.studies.detection_lines import RATES, success_lines, undetected_lines
 from torchcaps.studies.detection_table import DetectionTable
 from torchcaps.studies.detection_words import (
@@ -25,7 +25,9 @@ def watched(fooled=0, drawn=0, score=0, alarms=("reconstruction", "score")):
     """Of 100 the first `fooled` are named wrongly; the first `drawn`, or `score`, alarm nobody."""
     which = torch.arange(N)
     numbers = {"reconstruction": which >= drawn, "score": which >= score}
-    return Watched((which < fooled).long(), {alarm: numbers[alarm].double() for alarm in alarms})
+    return DetectorScores(
+        (which < fooled).long(), {alarm: numbers[alarm].double() for alarm in alarms}
+    )
 
 
 def seed(attacks, strange=50, accuracy=100, alarms=("reconstruction", "score")):

@@ -4,7 +4,7 @@ import csv
 
 import pytest
 
-from torchcaps.analysis.probes import Probed
+from torchcaps.analysis.representation.probes import Probed
 from torchcaps.studies.equivariance_probes_words import probes_finding, probes_verdict
 from torchcaps.studies.equivariance_table import ProbesTable, as_csv
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 from rich.progress import Progress
 
-from torchcaps.analysis.equivariance import turning_errors
-from torchcaps.analysis.fitted_equivariance import measure_equivariance
-from torchcaps.analysis.probes import measure_pixels, measure_probes
-from torchcaps.analysis.ridge import Parts
+from torchcaps.analysis.representation.equivariance_error import equivariance_errors
+from torchcaps.analysis.representation.linear_equivariance import measure_linear_equivariance
+from torchcaps.analysis.representation.probes import measure_pixels, measure_probes
+from torchcaps.analysis.representation.ridge import Splits
 from torchcaps.cli.parser import make_parser, parse
 from torchcaps.data import faces
 from torchcaps.data.transforms import rotate
@@ -78,7 +78,7 @@ def plain(value):
 @pytest.mark.parametrize("name", ["capsnet_small", "cnn"])
 def test_the_layers_are_those_of_the_saved_networks(done, datasets, name):
     model = saved(done.folder, name, 1)
-    again = measure_equivariance(model, datasets, transforms(8))
+    again = measure_linear_equivariance(model, datasets, transforms(8))
     said = done.results["layers"][name][1]
     assert list(said) == list(again)
     for layer, by in again.items():
@@ -91,12 +91,12 @@ def test_the_layers_are_those_of_the_saved_networks(done, datasets, name):
 def test_a_network_with_a_rho_of_its_own_is_asked_for_it(done, datasets):
     torch.manual_seed(0)
     turning = EquivariantCapsNet((1, 8, 8), 10, n=4, channels=(2, 2), types=2)
-    few = Parts(*(part.first(40) for part in datasets))
+    few = Splits(*(part.first(40) for part in datasets))
     with Progress(disable=True) as progress:
         models = {"equivariant_capsnet": [turning.train()], "cnn": [saved(done.folder, "cnn", 0)]}
         table = measure_layers(models, few, progress)
     images, _ = few.test.batch(range(40))
-    wanted = turning_errors(turning.eval(), images, rotate(images, 30.0), 30.0)["poses"]
+    wanted = equivariance_errors(turning.eval(), images, rotate(images, 30.0), 30.0)["poses"]
     assert table.own == {"equivariant_capsnet": [pytest.approx(wanted, rel=1e-5)]}
     assert done.results["own_rho"] == {}
 

@@ -4,7 +4,7 @@ import csv
 
 import pytest
 
-from torchcaps.analysis.fitted_equivariance import Equivariance
+from torchcaps.analysis.representation.linear_equivariance import LinearEquivariance
 from torchcaps.studies.equivariance_measures import transforms
 from torchcaps.studies.equivariance_table import EquivarianceTable, as_csv
 from torchcaps.studies.equivariance_words import (
@@ -23,7 +23,7 @@ def seed(layers, error, lengths=0.1):
     """`error` grows by 0.1 with each layer from the second on; a shift is missed by twice that."""
     return {
         layer: {
-            move: Equivariance(
+            move: LinearEquivariance(
                 error=factor * (error + 0.1 * k if k else 0.004),
                 r2=0.9 - 0.1 * k,
                 change=1.0 + k,

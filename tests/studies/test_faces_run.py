@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from torchcaps.analysis.scrambled import measure_twins
+from torchcaps.analysis.representation.scrambled import measure_twins
 from torchcaps.data import load_dataset
 from torchcaps.data.faces import SCRAMBLED, draw
 from torchcaps.models import load_model

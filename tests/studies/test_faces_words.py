@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from torchcaps.analysis.scrambled import Answers, TwinTest
+from torchcaps.analysis.representation.scrambled import Answers, TwinTest
 from torchcaps.data.faces import SCRAMBLED
 from torchcaps.studies.faces_words import FacesTable, opening, reading, verdict
 

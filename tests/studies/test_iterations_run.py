@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from torchcaps.analysis.routing import measure_routing
-from torchcaps.analysis.routing_example import explain_routing
+from torchcaps.analysis.routing.measures import measure_routing
+from torchcaps.analysis.routing.routing_trace import explain_routing
 from torchcaps.cli.parser import make_parser, parse
 from torchcaps.data import load_dataset
 from torchcaps.figures.routing import finding as diagram_title

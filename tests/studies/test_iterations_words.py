@@ -4,8 +4,8 @@ import csv
 
 import pytest
 
-from torchcaps.analysis.couplings import CouplingStatistics
-from torchcaps.analysis.routing import RoutingMeasures, RoutingTest
+from torchcaps.analysis.routing.couplings import CouplingStatistics
+from torchcaps.analysis.routing.measures import RoutingMeasures, RoutingTest
 from torchcaps.studies.iterations_table import IterationsTable
 from torchcaps.studies.iterations_words import finding, opening, verdict
 

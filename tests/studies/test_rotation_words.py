@@ -2,7 +2,7 @@
 
 import pytest
 
-from torchcaps.analysis.transformed import MovedTest, TransformCurve
+from torchcaps.analysis.robustness.transform_robustness import TransformCurve, TransformResult
 from torchcaps.studies.rotation_words import RotationTable, opening, verdict
 
 ANGLES = (-30, 0, 30)
@@ -10,7 +10,7 @@ ANGLES = (-30, 0, 30)
 
 def curve(*seeds, degrees=ANGLES, mse=None):
     """Percent at each angle, one list a seed."""
-    tests = [[MovedTest(p / 100, 0.0, mse, 1234) for p in seed] for seed in seeds]
+    tests = [[TransformResult(p / 100, 0.0, mse, 1234) for p in seed] for seed in seeds]
     return TransformCurve("rotation", degrees, tests)
 
 
@@ -124,7 +124,7 @@ def test_the_advantage_is_over_the_first_rival_whoever_stands_beside():
 
 def test_the_upright_error_is_that_of_zero_degrees_or_none():
     ours = TransformCurve(
-        "rotation", (15, 0), [[MovedTest(0, 0, 0.5, 1), MovedTest(0, 0, 0.25, 1)]]
+        "rotation", (15, 0), [[TransformResult(0, 0, 0.5, 1), TransformResult(0, 0, 0.25, 1)]]
     )
     assert RotationTable({"a": ours, "b": ours}).upright_mse() == 0.25
     assert table(([50],), ([40],), degrees=(15,), mse=0.1).upright_mse() is None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from torchcaps.analysis.spread import spread
+from torchcaps.analysis.metrics import spread
 from torchcaps.studies.words import cell, clearly, compare, listed
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from torchcaps.cli.parser import make_parser, parse
 from torchcaps.data.images import read_image
 from torchcaps.files import write_whole
-from torchcaps.models import EquivariantCapsNet, Model, Output, load_model
+from torchcaps.models import Model, Output, load_model
 
 
 def run(words: list[str]) -> None:
@@ -58,9 +58,10 @@ def _table(model: Model, paths: list[str], out: Output) -> Table:
         "capsule lengths" if capsules else "probabilities",
     )
     angles: list[float | None] = [None] * len(paths)
-    if isinstance(model, EquivariantCapsNet):
-        table.add_column("turned", justify="right")
-        angles = model.angle(out).tolist()
+    found = model.angle(out)
+    if found is not None:
+        table.add_column("rotated by", justify="right")
+        angles = found.tolist()
     for path, row, angle in zip(paths, scores, angles, strict=True):
         best = row.topk(min(3, len(row)))
         said = [

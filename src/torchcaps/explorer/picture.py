@@ -11,7 +11,7 @@ from torch import Tensor
 from torchcaps.data.images import decode, flatten, stretch
 from torchcaps.explorer.pixels import pixels_json
 from torchcaps.explorer.refusal import Refused
-from torchcaps.explorer.sets import ModelSet
+from torchcaps.explorer.workspaces import Workspace
 
 LARGEST_SIDE = 4096
 _FORMATS = ("PNG", "JPEG", "WEBP")
@@ -34,7 +34,7 @@ _HABITS = {"mnist": _Habit(20 / 28, 20 / 28, True), "digits": _Habit(1, 6 / 8, F
 _PHOTOGRAPHS = ("folder",)
 
 
-def read_picture(content: bytes, models: ModelSet, *, drawn: bool) -> dict[str, Any]:
+def read_picture(content: bytes, models: Workspace, *, drawn: bool) -> dict[str, Any]:
     """The pixels that the models of this set take; refused if they cannot be made."""
     try:
         picture = decode(BytesIO(content), "picture", formats=_FORMATS, largest=LARGEST_SIDE)
@@ -59,7 +59,7 @@ def _is_paper(picture: Image.Image) -> bool:
     return inside.size > 0 and paper > 0.5 and float(np.quantile(inside, 0.02)) < paper - 0.25
 
 
-def _fit(picture: Image.Image, models: ModelSet) -> Tensor:
+def _fit(picture: Image.Image, models: Workspace) -> Tensor:
     """A drawing of bright ink on black, as large and where the training data have theirs."""
     grey = flatten(picture, "L", paper="black")
     box = grey.point([255 * (value > _FAINTEST) for value in range(256)]).getbbox()

@@ -8,8 +8,7 @@ from torch import Tensor
 
 from torchcaps.data.faces_scene import Scene
 from torchcaps.explorer.requests import Drawn, Indexed, Look, Source
-from torchcaps.explorer.sets import ModelSet, Shown
-from torchcaps.models import EquivariantCapsNet
+from torchcaps.explorer.workspaces import Shown, Workspace
 
 
 class _Code(NamedTuple):
@@ -40,7 +39,7 @@ def python_code(look: Look) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _image(source: Source, models: ModelSet) -> _Code:
+def _image(source: Source, models: Workspace) -> _Code:
     if isinstance(source, Indexed):
         return _Code([], [], _test_image(source.number, models))
     if isinstance(source, Drawn):
@@ -52,7 +51,7 @@ def _image(source: Source, models: ModelSet) -> _Code:
     return _Code([], ours, _figure(source.scene, models.in_shape[1]))
 
 
-def _test_image(number: int, models: ModelSet) -> list[str]:
+def _test_image(number: int, models: Workspace) -> list[str]:
     recipe = models.recipe
     options = {} if recipe.root is None else {"root": recipe.root}
     options = {"split": "test", **options, **recipe.data_options}
@@ -96,6 +95,6 @@ def _answer(shown: Shown) -> list[str]:
         lines.append("print(model.name, out.scores[0])  # lengths of the class capsules")
     else:
         lines.append("print(model.name, out.scores.softmax(-1)[0])  # probabilities")
-    if isinstance(shown.model, EquivariantCapsNet):
+    if shown.can["angle"]:
         lines.append("print('turned by', model.angle(out).item(), 'degrees')")
     return lines

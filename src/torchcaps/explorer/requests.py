@@ -12,9 +12,9 @@ from torchcaps.explorer.fields import Fields
 from torchcaps.explorer.figure import read_figure
 from torchcaps.explorer.pixels import read_pixels_json
 from torchcaps.explorer.refusal import Refused
-from torchcaps.explorer.sets import ModelSet, Shown
+from torchcaps.explorer.workspaces import Shown, Workspace
 
-Sets = Mapping[str, ModelSet]
+Sets = Mapping[str, Workspace]
 LONGEST = 10.0  # number in a pose; capsules end at 1
 
 
@@ -53,7 +53,7 @@ class Move(NamedTuple):
 class Look:
     """An image as the models are to see it."""
 
-    models: ModelSet
+    models: Workspace
     source: Source
     move: Move
 
@@ -83,7 +83,7 @@ class Decode:
     pose: list[float]
 
 
-def read_set(fields: Fields, sets: Sets) -> ModelSet:
+def read_set(fields: Fields, sets: Sets) -> Workspace:
     return sets[fields.text("set", list(sets))]
 
 
@@ -116,7 +116,7 @@ def read_decode(fields: Fields, sets: Sets) -> Decode:
     return Decode(shown, label, fields.numbers("pose", shown.pose_dim, -LONGEST, LONGEST))
 
 
-def _model(fields: Fields, models: ModelSet, ability: str) -> Shown:
+def _model(fields: Fields, models: Workspace, ability: str) -> Shown:
     models.require_models()
     shown = models.by_id[fields.text("model", list(models.by_id))]
     if not shown.can[ability]:
@@ -128,7 +128,7 @@ def _model(fields: Fields, models: ModelSet, ability: str) -> Shown:
     return shown
 
 
-def _source(fields: Fields, models: ModelSet) -> Source:
+def _source(fields: Fields, models: Workspace) -> Source:
     faces = models.id == "faces"
     kind = fields.text("kind", ["test", "pixels", *(["face"] if faces else [])])
     if kind == "test":
@@ -138,7 +138,7 @@ def _source(fields: Fields, models: ModelSet) -> Source:
     return Drawn(read_pixels_json(fields.fields("pixels"), models.in_shape))
 
 
-def _move(fields: Fields, models: ModelSet) -> Move:
+def _move(fields: Fields, models: Workspace) -> Move:
     _, height, width = models.in_shape
     given = fields.fields("transform", default={})
     degrees = given.number("degrees", -math.inf, math.inf, default=0.0)

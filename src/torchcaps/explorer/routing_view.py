@@ -5,8 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from torchcaps.analysis.routed_image import route_image
-from torchcaps.analysis.routing_example import strongest_parts
+from torchcaps.analysis.routing.routing_trace import strongest_parts, trace_routing
 from torchcaps.explorer.requests import Route
 from torchcaps.explorer.views import moved_image
 
@@ -16,7 +15,7 @@ def routing(request: Route) -> dict[str, Any]:
     """The strongest parts of the moved image with their couplings and agreement, the classes with
     their lengths, and a map of who supports each class."""
     image = moved_image(request)
-    routed = route_image(request.shown.model, image, iterations=request.iterations)
+    routed = trace_routing(request.shown.model, image, iterations=request.iterations)
     child, parts = strongest_parts(routed, request.parts)
     couplings = routed.couplings[:, child].transpose(0, 1).tolist()
     agreement = routed.agreement()[child].tolist()

@@ -6,15 +6,15 @@ from typing import Any
 
 import torchcaps
 from torchcaps.explorer.refusal import Refused
-from torchcaps.explorer.sets import ModelSet, load_set
-from torchcaps.explorer.shelf import RUNS, find_runs
+from torchcaps.explorer.run_discovery import RUNS, find_runs
 from torchcaps.explorer.trainer import RECIPES, Trainer
+from torchcaps.explorer.workspaces import Workspace, load_workspace
 
 
 class Explorer:
     """Shared by all requests. A set is replaced whole when its models were trained."""
 
-    def __init__(self, sets: dict[str, ModelSet], root: Path = RUNS) -> None:
+    def __init__(self, sets: dict[str, Workspace], root: Path = RUNS) -> None:
         self.sets = sets
         self.trainer = Trainer(self._take, root)
 
@@ -40,11 +40,11 @@ class Explorer:
         self.trainer.close()
 
     def _take(self, id: str, folders: list[Path]) -> None:
-        self.sets[id] = load_set(id, folders, self.sets[id].recipe)
+        self.sets[id] = load_workspace(id, folders, self.sets[id].recipe)
 
 
 def open_explorer(runs: Sequence[str]) -> Explorer:
     """The sets of these runs and studies (see `find_runs`); a set without models shows the data
     that they would be trained on."""
     found = find_runs(runs)
-    return Explorer({id: load_set(id, found[id], RECIPES[id][0]) for id in found})
+    return Explorer({id: load_workspace(id, found[id], RECIPES[id][0]) for id in found})

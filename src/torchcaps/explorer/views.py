@@ -10,13 +10,13 @@ from torchcaps.data.transforms import affine
 from torchcaps.explorer.figure import draw_figure
 from torchcaps.explorer.pixels import pixels_json
 from torchcaps.explorer.requests import Decode, Drawn, Indexed, Look, Source, Sweep
-from torchcaps.explorer.sets import ModelSet, Shown
-from torchcaps.models import CapsNet, EquivariantCapsNet, Output
+from torchcaps.explorer.workspaces import Shown, Workspace
+from torchcaps.models import Output
 
 SWEEP = tuple(float(degrees) for degrees in range(-180, 181, 10))
 
 
-def image_of(source: Source, models: ModelSet) -> tuple[Tensor, int | None]:
+def image_of(source: Source, models: Workspace) -> tuple[Tensor, int | None]:
     """The image float32 [C,H,W] in [0,1], and its label where it has one."""
     if isinstance(source, Indexed):
         return models.test_set[source.number]
@@ -75,7 +75,6 @@ def sweep(request: Sweep) -> dict[str, Any]:
 def decode(request: Decode) -> dict[str, Any]:
     """What a pose looks like: all other capsules are silent."""
     model = request.shown.model
-    assert isinstance(model, CapsNet | EquivariantCapsNet)
     poses = torch.zeros(1, model.num_classes, len(request.pose))
     poses[0, request.label] = torch.tensor(request.pose)
     image = model.decode(poses, torch.tensor([request.label]))
@@ -91,12 +90,11 @@ def _answer(shown: Shown, out: Output) -> dict[str, Any]:
     """Of a batch of two, the moved image and the upright one."""
     scores = _scores(shown, out)[0]
     winner = int(scores.argmax())
-    pose = upright = turn = angle = picture = None
+    pose = upright = turn = picture = None
     if out.poses is not None:
         pose, upright = out.poses[0, winner], out.poses[1, winner]
         turn = _degrees_between(pose, upright)
-    if isinstance(shown.model, EquivariantCapsNet):
-        angle = float(shown.model.angle(out)[0])
+    angles = shown.model.angle(out)
     if out.reconstruction is not None:
         picture = pixels_json(out.reconstruction[0])
     return {
@@ -106,7 +104,7 @@ def _answer(shown: Shown, out: Output) -> dict[str, Any]:
         "pose": None if pose is None else pose.tolist(),
         "upright_pose": None if upright is None else upright.tolist(),
         "turn_of_pose": turn,
-        "angle": angle,
+        "angle": None if angles is None else float(angles[0]),
         "reconstruction": picture,
     }
 

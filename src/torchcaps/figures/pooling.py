@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from torch import Tensor
 
-from torchcaps.analysis.pooling import POOLS, PoolingMeasures
+from torchcaps.analysis.representation.pooling import POOLS, PoolingMeasures
 from torchcaps.figures.style import COLOURS, MARKERS, STYLE, new_figure
 
 # In the words of the figure. What is not here is called as in the measures.
@@ -36,8 +36,8 @@ def pooling_figure(
     twin: str,
 ) -> Figure:
     """Above, the `pooled_pair` of the first model. Below, of all models by name, in every
-    representation: what is `told` apart (`measure_telling`), how far scrambling moves a face, and
-    how far a shift does.
+    representation: what is `told` apart (`measure_linear_separability`), how far scrambling moves
+    a face, and how far a shift does.
 
     twin: the kind of the twin that is shown; the numbers are means over all kinds.
     """

@@ -6,8 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from torchcaps.analysis.perturbation import Perturbation
-from torchcaps.analysis.pose_meaning import PoseMeaning
+from torchcaps.analysis.pose.perturbation import Perturbation
+from torchcaps.analysis.pose.pose_meaning import PoseMeaning
 from torchcaps.figures.style import STYLE, new_figure
 
 _LINEAR = 0.9  # R² from which a dimension is said to move a quantity along a line

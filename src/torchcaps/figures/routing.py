@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from torch import Tensor
 
-from torchcaps.analysis.routing_example import Part, RoutingExample
+from torchcaps.analysis.routing.routing_trace import Part, RoutingExample
 from torchcaps.figures.style import COLOURS, STYLE, new_figure
 
 _POINTS = 16.0  # the width of a line whose coupling is 1

@@ -7,8 +7,8 @@ from statistics import mean
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from torchcaps.analysis.spread import spread
-from torchcaps.analysis.transformed import TRANSFORMS, Measure, TransformCurve
+from torchcaps.analysis.metrics import spread
+from torchcaps.analysis.robustness.transform_robustness import TRANSFORMS, Measure, TransformCurve
 from torchcaps.figures.curves import Spread, draw_spread
 from torchcaps.figures.style import COLOURS, MARKERS, STYLE, new_figure
 

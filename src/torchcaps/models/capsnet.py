@@ -7,11 +7,14 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from torchcaps.models.explanation import Explanation
 from torchcaps.models.model import Model, Output
 from torchcaps.models.options import check_choice, check_sizes
+from torchcaps.models.receptive_field import Window, receptive_field
 from torchcaps.nn import CapsuleLoss, ConvDecoder, DenseCapsules, MLPDecoder, PrimaryCapsules
 from torchcaps.nn.sizes import conv_output
 from torchcaps.ops import check_labels, lengths, mask_capsules, select_capsule
+from torchcaps.ops.precision import at_least_float32
 
 Style = Literal["series", "sabour2017"]
 Decoder = Literal["mlp", "conv", "none"]
@@ -45,6 +48,7 @@ class CapsNet(Model):
     """
 
     name = "capsnet"
+    score_kind = "lengths"
 
     def __init__(
         self,
@@ -117,7 +121,7 @@ class CapsNet(Model):
         poses = self.capsules(self.primary_capsules(images))
         scores = lengths(poses)
         index = scores.argmax(-1) if labels is None else labels
-        return Output(scores, poses, self.decode(poses, index))
+        return Output(scores, poses, scores, self.decode(poses, index))
 
     def primary_capsules(self, images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B I E"]:
         """The children that routing is given."""
@@ -135,6 +139,34 @@ class CapsNet(Model):
 
     def make_loss(self) -> nn.Module:
         return CapsuleLoss(self.style)
+
+    def representations(
+        self, images: Float[Tensor, "B C H W"], labels: Int[Tensor, " B"] | None = None
+    ) -> dict[str, Tensor]:
+        stem = F.relu(self.stem(images))
+        children = self.primary(stem)
+        poses = self.capsules(children)
+        last = self.pose_layers(Output(lengths(poses), poses), labels)
+        return {"stem": stem, "primary capsules": children, **last}
+
+    def explain(
+        self, images: Float[Tensor, "B C H W"], iterations: int | None = None
+    ) -> Explanation:
+        children = self.primary_capsules(images)
+        votes = at_least_float32(self.capsules.votes(children))
+        history = self.capsules.explain(children, iterations).history
+        assert history is not None
+
+        def gather(couplings: Tensor) -> tuple[Tensor, Tensor]:
+            poses = self.capsules.gather(votes, couplings)
+            return poses, lengths(poses)
+
+        windows = [
+            Window(conv.kernel_size[0], conv.stride[0], int(conv.padding[0]))
+            for conv in (self.stem, self.primary.conv)
+        ]
+        field = receptive_field(windows, *self.in_shape[1:])
+        return Explanation(children, votes, history, gather, field, self.capsules.leaky)
 
 
 def _make_decoder(

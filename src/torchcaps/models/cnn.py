@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from torchcaps.models.model import Model, Output
+from torchcaps.models.model import Model, Output, outputs_of
 from torchcaps.models.options import check_several, check_sizes
 from torchcaps.nn import ScoreCrossEntropy
 
@@ -62,3 +62,10 @@ class CNN(Model):
 
     def make_loss(self) -> nn.Module:
         return ScoreCrossEntropy()
+
+    def representations(
+        self, images: Float[Tensor, "B C H W"], labels: Int[Tensor, " B"] | None = None
+    ) -> dict[str, Tensor]:
+        names = ("map 1", "pool 1", "map 2", "pool 2", "penultimate")
+        maps = outputs_of(self.features, images, nn.ReLU, nn.MaxPool2d)
+        return dict(zip(names, maps, strict=True))

@@ -8,17 +8,20 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from torchcaps.models.model import Model, Output
+from torchcaps.models.explanation import Explanation
+from torchcaps.models.model import Model, Output, outputs_of
 from torchcaps.models.options import check_choice, check_several, check_sizes
+from torchcaps.models.receptive_field import Layer, Window, receptive_field
 from torchcaps.nn import ConvDecoder, MLPDecoder
 from torchcaps.nn.equivariant import EquivariantCapsules
 from torchcaps.nn.equivariant_loss import WindowLoss
-from torchcaps.nn.equivariant_pool import SmoothPool2d
+from torchcaps.nn.equivariant_pool import EVEN, ODD, SmoothPool2d
 from torchcaps.nn.group_conv import GroupConv2d
 from torchcaps.nn.lifting import LiftingConv2d
 from torchcaps.ops import check_labels, select_capsule, unit_squash
 from torchcaps.ops.groups import rotate_pose
 from torchcaps.ops.groups_window import orientation_window, peak_angle
+from torchcaps.ops.precision import at_least_float32
 
 Decoder = Literal["mlp", "conv", "none"]
 # Kernels of the three convolutions and the padding of the first, by the least number of pixels
@@ -61,6 +64,7 @@ class EquivariantCapsNet(Model):
     """
 
     name = "equivariant_capsnet"
+    score_kind = "lengths"
 
     def __init__(
         self,
@@ -92,7 +96,8 @@ class EquivariantCapsNet(Model):
             iterations=iterations,
             decoder_width=decoder_width,
         )
-        self.n, self.window = n, float(window)
+        self.n = self.orientations = n
+        self.window = float(window)
         image_channels, height, width = self.in_shape
         lifted, combined = channels
         fitting, border = _geometry_for(min(height, width))
@@ -140,7 +145,7 @@ class EquivariantCapsNet(Model):
         poses = self.capsules(self.primary_capsules(images))
         scores = self.scores(poses)
         index = scores.argmax(-1) if labels is None else labels
-        return Output(scores, poses, self.decode(poses, index))
+        return Output(scores, poses, scores, self.decode(poses, index))
 
     def primary_capsules(self, images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B I n"]:
         """What the parents listen to, child by child: type, row, column."""
@@ -153,10 +158,10 @@ class EquivariantCapsNet(Model):
         energy = (self._energy(poses) * weights).amax(-1)
         return energy.clamp_min(torch.finfo(energy.dtype).tiny).sqrt()
 
-    def angle(self, answer: Output | Float[Tensor, "B J D"]) -> Float[Tensor, " B"]:
-        """By how many degrees each input is turned, counter-clockwise: where the pose of the
+    def angle(self, out: Output | Float[Tensor, "B J D"]) -> Float[Tensor, " B"]:
+        """By how many degrees each input is rotated, counter-clockwise: where the pose of the
         winning class peaks within the window, interpolated. Takes an answer, or its poses."""
-        poses = answer.poses if isinstance(answer, Output) else answer
+        poses = out.poses if isinstance(out, Output) else out
         assert poses is not None
         return self._angle_of(poses, self.scores(poses).argmax(-1))
 
@@ -173,12 +178,72 @@ class EquivariantCapsNet(Model):
     def make_loss(self) -> nn.Module:
         return WindowLoss(self.n, self.window)
 
+    def representations(
+        self, images: Float[Tensor, "B C H W"], labels: Int[Tensor, " B"] | None = None
+    ) -> dict[str, Tensor]:
+        lifted, combined = outputs_of(self.features, images, nn.ReLU)
+        children = self.primary_capsules(images)
+        poses = self.capsules(children)
+        last = self.pose_layers(Output(self.scores(poses), poses), labels)
+        first = {"lifting": lifted, "group convolution": combined}
+        return {**first, "primary capsules": children, **last}
+
+    def explain(
+        self, images: Float[Tensor, "B C H W"], iterations: int | None = None
+    ) -> Explanation:
+        children = self.primary_capsules(images)
+        votes = at_least_float32(self.capsules.votes(children))
+        history = self.capsules.explain(children, iterations).history
+        assert history is not None
+
+        def gather(couplings: Tensor) -> tuple[Tensor, Tensor]:
+            told = self.capsules.gather(votes, couplings)
+            return told, self.scores(self.capsules.tell(told))
+
+        field = receptive_field(self._windows(), *self.in_shape[1:])
+        return Explanation(children, votes, history, gather, field, self.capsules.leaky)
+
+    def orientation_features(
+        self, images: Float[Tensor, "B C H W"]
+    ) -> dict[str, Float[Tensor, "*_ n d"]]:
+        """Maps are taken in their middle (the mean of the one, two or four pixels there), which
+        turns without being interpolated."""
+        found, x = {}, images
+        for number, layer in enumerate(self.features, 1):
+            x = layer(x)
+            found[f"{number} {type(layer).__name__}"] = _middle(x)
+        found["primary capsules"] = _middle(self.normalise(self.primary(x)))
+        poses = self.capsules(self.primary_capsules(images))
+        return {**found, "poses": poses.unflatten(-1, (self.n, -1))}
+
+    def _windows(self) -> list[Layer]:
+        """Of the layers that see more than one position."""
+        windows: list[Layer] = []
+        for layer in (*self.features, self.primary):
+            if isinstance(layer, LiftingConv2d | GroupConv2d):
+                windows.append(Window(layer.kernel_size, layer.stride, layer.padding))
+            elif isinstance(layer, SmoothPool2d):
+                windows.append(_pool_window)
+        return windows
+
     def _angle_of(self, poses: Tensor, index: Tensor) -> Tensor:
         return peak_angle(self._energy(select_capsule(poses, index)), self.window)
 
     def _energy(self, poses: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch n"]:
         """Squared length of the pose's vector at each orientation."""
         return poses.unflatten(-1, (self.n, -1)).square().sum(-1)
+
+
+def _pool_window(size: int) -> Window:
+    kernel = len(EVEN if size % 2 == 0 else ODD)
+    return Window(kernel, 2, (kernel - 1) // 2)
+
+
+def _middle(maps: Float[Tensor, "B C n H W"]) -> Float[Tensor, "B C n 1"]:
+    for dim in (3, 4):
+        size = maps.shape[dim]
+        maps = maps.narrow(dim, (size - 1) // 2, 2 - size % 2).mean(dim, keepdim=True)
+    return maps.flatten(3)
 
 
 def _geometry_for(pixels: int) -> tuple[tuple[int, int, int], int]:

@@ -2,23 +2,35 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from huggingface_hub import PyTorchModelHubMixin
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from torchcaps.models.explanation import Explanation
+from torchcaps.ops import select_capsule
+from torchcaps.ops.precision import at_least_float32
+
+ScoreKind = Literal["lengths", "activations", "logits"]
+
+# Layers that several models have: the J class capsules, and the one of the image's class.
+POSES = "class poses"
+POSE = "pose of the class"
+
 
 class Output(NamedTuple):
     """A model's answer.
 
-    scores: `[B, J]`, class lengths in [0, 1) for capsules, logits for a CNN.
+    scores: `[B, J]`; what they are, `score_kind` of the model says.
     poses: `[B, J, D]` class capsules, None for a CNN.
+    activations: `[B, J]` in [0, 1], how present each class capsule is, None for a CNN.
     reconstruction: `[B, C, H, W]` in [0, 1], None without a decoder.
     """
 
     scores: Tensor
     poses: Tensor | None = None
+    activations: Tensor | None = None
     reconstruction: Tensor | None = None
 
 
@@ -35,6 +47,11 @@ class Model(
     """
 
     name: str
+    score_kind: ClassVar[ScoreKind] = "logits"
+    orientations: int | None = None
+    """Orientations at which a pose holds a vector each, if the model's poses are so arranged."""
+    window: float = 180.0
+    """Degrees on either side of upright within which `angle` looks."""
 
     def __init__(self, in_shape: tuple[int, int, int], num_classes: int) -> None:
         super().__init__()
@@ -82,6 +99,56 @@ class Model(
     def make_loss(self) -> nn.Module:
         """The loss this model is trained with: called with `(out, images, labels)`."""
 
+    @property
+    def gain(self) -> float:
+        """What scores are multiplied with before the softmax of `probabilities`: 1 for logits,
+        else what training fitted on the validation images, and 10 before that."""
+        return self.config.get("gain") or (1.0 if self.score_kind == "logits" else 10.0)
+
+    @gain.setter
+    def gain(self, value: float) -> None:
+        self.config["gain"] = value
+
+    def probabilities(self, out: Output) -> Float[Tensor, "B J"]:
+        r"""`softmax(gain * scores)`: positive, adding up to 1, in the order of the scores."""
+        return (self.gain * at_least_float32(out.scores)).softmax(-1)
+
+    def representations(
+        self, images: Float[Tensor, "B C H W"], labels: Int[Tensor, " B"] | None = None
+    ) -> dict[str, Tensor]:
+        """Layers by name, `[B, ...]`, from the first to what the scores are read from. Maps are
+        taken after their ReLU. Those of a model with capsules end with POSES and POSE, the capsule
+        of the label, or of the highest score where no labels are given."""
+        out = self(images)
+        return {"scores": out.scores} if out.poses is None else self.pose_layers(out, labels)
+
+    def pose_layers(self, out: Output, labels: Int[Tensor, " B"] | None) -> dict[str, Tensor]:
+        """The last two layers of a model with capsules."""
+        assert out.poses is not None
+        index = out.scores.argmax(-1) if labels is None else labels
+        return {POSES: out.poses, POSE: select_capsule(out.poses, index)}
+
+    def explain(
+        self, images: Float[Tensor, "B C H W"], iterations: int | None = None
+    ) -> Explanation | None:
+        """How routing came to the class capsules, with the model's own number of iterations or
+        another; None without routing."""
+
+    def decode(
+        self, poses: Float[Tensor, "B J D"], index: Int[Tensor, " B"]
+    ) -> Float[Tensor, "B C H W"] | None:
+        """Draw the class capsules `index [B]`; None without a decoder."""
+
+    def angle(self, out: Output) -> Float[Tensor, " B"] | None:
+        """By how many degrees each input is rotated, counter-clockwise; None if the model cannot
+        tell."""
+
+    def orientation_features(
+        self, images: Float[Tensor, "B C H W"]
+    ) -> dict[str, Float[Tensor, "*_ n d"]] | None:
+        """Layers by name as functions of the orientation, which a rotation of the image shifts
+        along n (`ops.rotate_pose`); None for a model that is not rotation-equivariant."""
+
     def check_images(self, images: Tensor) -> None:
         """Raise a `ValueError` unless `images` is `[B, *in_shape]` in a floating dtype."""
         channels, height, width = self.in_shape
@@ -96,3 +163,13 @@ class Model(
                 f"{type(self).__name__}, images: expected pixels in [0, 1] of a floating dtype; "
                 f"got {images.dtype}; divide by 255"
             )
+
+
+def outputs_of(modules: nn.Sequential, x: Tensor, *kinds: type[nn.Module]) -> list[Tensor]:
+    """What comes out of every module of these kinds, in order."""
+    found = []
+    for module in modules:
+        x = module(x)
+        if isinstance(module, kinds):
+            found.append(x)
+    return found

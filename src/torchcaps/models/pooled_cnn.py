@@ -5,7 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from torchcaps.models.capsnet import CapsNet
-from torchcaps.models.model import Model, Output
+from torchcaps.models.model import Model, Output, outputs_of
 from torchcaps.nn import ScoreCrossEntropy
 
 
@@ -75,6 +75,13 @@ class PooledCNN(Model):
 
     def make_loss(self) -> nn.Module:
         return ScoreCrossEntropy()
+
+    def representations(
+        self, images: Float[Tensor, "B C H W"], labels: Int[Tensor, " B"] | None = None
+    ) -> dict[str, Tensor]:
+        first, second, pooled = outputs_of(self.features, images, nn.ReLU, nn.AvgPool2d)
+        penultimate = self.hidden(pooled.flatten(1))
+        return {"map 1": first, "map 2": second, "pool": pooled, "penultimate": penultimate}
 
 
 def _parameters(module: nn.Module) -> int:

@@ -36,10 +36,9 @@ def load_model(path_or_hub_id: str | Path) -> Model:
     config_path, weights_path = _locate(path_or_hub_id)
     config = _read_config(config_path)
     name, in_shape, num_classes = (config.pop(key) for key in ("model", "in_shape", "num_classes"))
-    classes = config.pop("classes", None)
+    learnt = {key: config.pop(key) for key in ("classes", "gain") if key in config}
     model = create_model(name, tuple(in_shape), num_classes, **config)
-    if classes:
-        model.classes = classes
+    model.config.update(learnt)
     try:
         tensors = load(weights_path.read_bytes())
     except SafetensorError as error:

@@ -4,8 +4,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from torchcaps.ops import route
+from torchcaps.ops import route, squash
 from torchcaps.ops.routing import Routing, dynamic_routing, votes
+from torchcaps.ops.routing.dynamic import weighted_sum
 
 
 class DenseCapsules(nn.Module):
@@ -71,16 +72,23 @@ class DenseCapsules(nn.Module):
         self._check(u)
         return votes(u, self.weight)
 
-    def explain(self, u: Float[Tensor, "B I E"]) -> Routing:
-        """The same routing on the plain path, with the couplings of every iteration."""
+    def explain(self, u: Float[Tensor, "B I E"], iterations: int | None = None) -> Routing:
+        """The same routing on the plain path, with the couplings of every iteration; with
+        `iterations` in place of the layer's own."""
         return dynamic_routing(
             self.votes(u),
-            self.iterations,
+            iterations or self.iterations,
             bias=self.bias,
             leaky=self.leaky,
             detach=self.detach,
             history=True,
         )
+
+    def gather(
+        self, votes: Float[Tensor, "B I J D"], couplings: Float[Tensor, "*R B I J"]
+    ) -> Float[Tensor, "*R B J D"]:
+        """What parents any couplings make of the votes."""
+        return squash(weighted_sum(couplings, votes, self.bias))
 
     def _check(self, u: Tensor) -> None:
         children = self.weight.shape[0] * self.positions

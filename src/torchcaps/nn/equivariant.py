@@ -5,8 +5,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from torchcaps.nn.equivariant_filters import ExpandedFilters, response
-from torchcaps.ops import route
+from torchcaps.ops import route, squash
 from torchcaps.ops.routing import Routing, dynamic_routing, votes
+from torchcaps.ops.routing.dynamic import weighted_sum
 from torchcaps.ops.steerable import group_table, orientation_basis, told_frequency
 
 # Wider than that of filters: routing multiplies votes with couplings, which vary from child to
@@ -87,16 +88,23 @@ class EquivariantCapsules(ExpandedFilters):
         """What routing compares: every child's prediction of every parent, among the waves."""
         return votes(self._hear(u), self.filters())
 
-    def explain(self, u: Float[Tensor, "B I n"]) -> Routing:
-        """The same routing on the plain path, with the couplings of every iteration."""
+    def explain(self, u: Float[Tensor, "B I n"], iterations: int | None = None) -> Routing:
+        """The same routing on the plain path, with the couplings of every iteration; with
+        `iterations` in place of the layer's own."""
         told = dynamic_routing(
             self.votes(u),
-            self.iterations,
+            iterations or self.iterations,
             leaky=self.leaky,
             detach=self.detach,
             history=True,
         )
         return told._replace(poses=self.tell(told.poses))
+
+    def gather(
+        self, votes: Float[Tensor, "B I J Sd"], couplings: Float[Tensor, "*R B I J"]
+    ) -> Float[Tensor, "*R B J Sd"]:
+        """What parents any couplings make of the votes, among the waves."""
+        return squash(weighted_sum(couplings, votes, None))
 
     def _hear(self, u: Tensor) -> Float[Tensor, "B I Q"]:
         """What the filters can hear of the children, wave by wave over the orientation."""

@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor
 
-from torchcaps.analysis.alarms import with_decoder
-from torchcaps.analysis.detection import (
+from torchcaps.analysis.eval_mode import require_decoder
+from torchcaps.analysis.robustness.detection import (
     PGD,
     Attacked,
     Detection,
@@ -16,7 +16,7 @@ from torchcaps.analysis.detection import (
     make_attacks,
     measure_detection,
 )
-from torchcaps.analysis.strangers import strangers
+from torchcaps.analysis.robustness.out_of_distribution import out_of_distribution
 from torchcaps.models import Model
 from torchcaps.studies.catalogue import STUDIES, Finding, Study
 from torchcaps.studies.comparison import Comparison
@@ -79,7 +79,7 @@ class DetectionOptions(Comparison):
     def check(self) -> None:
         """Raise a `ValueError` for what a later run of the study would trip over."""
         train_set = self.recipe(self.model, 0).load_data("train")
-        with_decoder(self.recipe(self.model, 0).build_model(train_set), "detection study")
+        require_decoder(self.recipe(self.model, 0).build_model(train_set), "detection study")
         super().check()
 
 
@@ -89,7 +89,7 @@ def run(options: DetectionOptions, folder: Path, quiet: bool) -> Finding:
     validation, test_set = recipe.load_data("validation"), recipe.load_data("test")
     count = min(options.images, len(test_set))
     images, labels = test_set.batch(range(count))
-    strange = strangers(test_set, count)
+    strange = out_of_distribution(test_set, count)
     models = options.train(folder, quiet=quiet)
     found: dict[str, list[Detection]] = {name: [] for name in models}
     shown: dict[Attacked, Tensor] = {}

@@ -2,8 +2,8 @@
 
 from statistics import mean
 
-from torchcaps.analysis.detection import FGSM, PGD, RECONSTRUCTIVE
-from torchcaps.analysis.spread import spread
+from torchcaps.analysis.metrics import spread
+from torchcaps.analysis.robustness.detection import FGSM, PGD, RECONSTRUCTIVE
 from torchcaps.figures.curves import Spread
 from torchcaps.figures.detection import Line
 from torchcaps.studies.detection_table import DetectionTable

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from torchcaps.analysis.alarms import RECONSTRUCTION, SCORE, watch
-from torchcaps.analysis.detection import PGD, RECONSTRUCTIVE, Attacked
+from torchcaps.analysis.robustness.detection import PGD, RECONSTRUCTIVE, Attacked
+from torchcaps.analysis.robustness.detectors import RECONSTRUCTION, SCORE, detector_scores
 from torchcaps.figures.detection import Pair, pair_rows, rate_panels
 from torchcaps.figures.style import save_figure
 from torchcaps.files import write_whole
@@ -155,7 +155,7 @@ def _add_pictures(report: Report, results: DetectionResults, folder: Path) -> No
 
 
 def _pairs(model: Model, images: Tensor, limit: float) -> list[Pair]:
-    watched = watch(model, images)
+    watched = detector_scores(model, images)
     with torch.no_grad():
         drawn = model(images).reconstruction
     assert drawn is not None

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from math import isnan
 from statistics import mean
 
-from torchcaps.analysis.alarms import RECONSTRUCTION, SCORE
-from torchcaps.analysis.detection import Attacked, Detection
-from torchcaps.analysis.spread import spread
+from torchcaps.analysis.metrics import spread
+from torchcaps.analysis.robustness.detection import Attacked, Detection
+from torchcaps.analysis.robustness.detectors import RECONSTRUCTION, SCORE
 from torchcaps.studies.words import cell
 
 # In tables, so that a terminal of 80 columns and the report's page hold them.

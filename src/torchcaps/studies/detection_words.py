@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from statistics import mean
 from typing import Any
 
-from torchcaps.analysis.alarms import RECONSTRUCTION, SCORE
-from torchcaps.analysis.detection import PGD, RECONSTRUCTIVE
+from torchcaps.analysis.robustness.detection import PGD, RECONSTRUCTIVE
+from torchcaps.analysis.robustness.detectors import RECONSTRUCTION, SCORE
 from torchcaps.studies.detection_table import DetectionTable
 from torchcaps.studies.words import compare, epochs, listed, protocol
 

@@ -7,8 +7,8 @@ import torch
 from rich.console import Console
 from rich.progress import Progress
 
-from torchcaps.analysis.representations import layer_names, represent
-from torchcaps.analysis.ridge import Parts, class_rows
+from torchcaps.analysis.representation.representations import layer_names, represent
+from torchcaps.analysis.representation.ridge import Splits, class_rows
 from torchcaps.data import ImageDataset
 from torchcaps.data.faces_scene import CLASSES
 from torchcaps.models import Model
@@ -71,7 +71,7 @@ class EquivarianceOptions(Comparison):
         super().check()
         self.faces.check()
         datasets = load_parts(self.recipe(self.model, 0), self.images)
-        class_rows(Parts(*(part.labels for part in datasets)), "equivariance study, images")
+        class_rows(Splits(*(part.labels for part in datasets)), "equivariance study, images")
         for name in self.models:
             layer_names(self.recipe(name, 0).build_model(datasets.train))
 

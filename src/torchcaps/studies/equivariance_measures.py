@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 
 from rich.progress import Progress
 
-from torchcaps.analysis.equivariance import turning_errors
-from torchcaps.analysis.fitted_equivariance import measure_equivariance
-from torchcaps.analysis.posed import Posed, drawn, moved
-from torchcaps.analysis.probes import Probed, measure_pixels, measure_probes
-from torchcaps.analysis.ridge import Parts
+from torchcaps.analysis.pose.pose_targets import PoseTargets, drawn, moved
+from torchcaps.analysis.representation.equivariance_error import equivariance_errors
+from torchcaps.analysis.representation.linear_equivariance import measure_linear_equivariance
+from torchcaps.analysis.representation.probes import Probed, measure_pixels, measure_probes
+from torchcaps.analysis.representation.ridge import Splits
 from torchcaps.data import ImageDataset
 from torchcaps.data.transforms import rotate
-from torchcaps.models import EquivariantCapsNet, Model
+from torchcaps.models import Model
 from torchcaps.studies.equivariance_table import PIXELS, EquivarianceTable
 from torchcaps.training import Recipe, evaluate
 
@@ -30,14 +30,14 @@ def transforms(width: int) -> dict[str, dict[str, float]]:
     }
 
 
-def load_parts(recipe: Recipe, images: int) -> Parts[ImageDataset]:
+def load_parts(recipe: Recipe, images: int) -> Splits[ImageDataset]:
     """Training, validation and test split, at most so many images of each, always the same."""
     splits = (recipe.load_data(split) for split in ("train", "validation", "test"))
-    return Parts(*(split.sample(min(images, len(split))) for split in splits))
+    return Splits(*(split.sample(min(images, len(split))) for split in splits))
 
 
 def measure_layers(
-    models: Mapping[str, Sequence[Model]], datasets: Parts[ImageDataset], progress: Progress
+    models: Mapping[str, Sequence[Model]], datasets: Splits[ImageDataset], progress: Progress
 ) -> EquivarianceTable:
     """Fit maps to every layer of every network, and ask those that have a ρ of their own."""
     moves = transforms(datasets.test.in_shape[-1])
@@ -45,31 +45,31 @@ def measure_layers(
     for name, seeds in models.items():
         task = progress.add_task(f"moving for {name}", total=len(seeds) * len(moves))
         found[name] = [
-            measure_equivariance(
+            measure_linear_equivariance(
                 model, datasets, moves, each=lambda task=task: progress.advance(task)
             )
             for model in seeds
         ]
-        turning = [model for model in seeds if isinstance(model, EquivariantCapsNet)]
+        turning = [model for model in seeds if model.orientations is not None]
         if turning:
             own[name] = [_own_error(model, datasets.test) for model in turning]
     return EquivarianceTable(found, own)
 
 
-def pose_moved(datasets: Parts[ImageDataset]) -> Parts[Posed]:
+def pose_moved(datasets: Splits[ImageDataset]) -> Splits[PoseTargets]:
     """The images moved by known amounts."""
-    return Parts(*(moved(part, _TIMES, seed=k) for k, part in enumerate(datasets)))
+    return Splits(*(moved(part, _TIMES, seed=k) for k, part in enumerate(datasets)))
 
 
-def pose_drawn() -> Parts[Posed]:
+def pose_drawn() -> Splits[PoseTargets]:
     """Faces, houses and cars drawn in known poses."""
     starts = (0, _DRAWN[0], _DRAWN[0] + _DRAWN[1])
-    return Parts(*(drawn(n, start=start) for n, start in zip(_DRAWN, starts, strict=True)))
+    return Splits(*(drawn(n, start=start) for n, start in zip(_DRAWN, starts, strict=True)))
 
 
 def measure_readers(
     models: Mapping[str, Sequence[Model]],
-    posed: Parts[Posed],
+    posed: Splits[PoseTargets],
     *,
     width: int,
     data: str,
@@ -98,6 +98,6 @@ def accuracies(
     }
 
 
-def _own_error(model: EquivariantCapsNet, test_set: ImageDataset) -> float:
+def _own_error(model: Model, test_set: ImageDataset) -> float:
     images, _ = test_set.batch(range(len(test_set)))
-    return turning_errors(model.eval(), images, rotate(images, DEGREES), DEGREES)["poses"]
+    return equivariance_errors(model.eval(), images, rotate(images, DEGREES), DEGREES)["poses"]

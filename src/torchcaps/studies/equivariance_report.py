@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from torchcaps.analysis.ridge import Parts
+from torchcaps.analysis.representation.ridge import Splits
 from torchcaps.data import ImageDataset
 from torchcaps.figures.equivariance import equivariance_panels
 from torchcaps.figures.probes import probe_bars
@@ -51,7 +51,7 @@ class EquivarianceResults:
     accuracies: dict[str, list[float]]
     on_faces: dict[str, list[float]]
     costs: dict[str, Cost]
-    datasets: Parts[ImageDataset]
+    datasets: Splits[ImageDataset]
 
     def header(self) -> list[str]:
         """Of the summary, which is about rotation alone."""
@@ -152,7 +152,7 @@ def _tell_readers(report: Report, probes: ProbesTable, folder: Path) -> None:
 def _as_json(results: EquivarianceResults) -> dict[str, Any]:
     return {
         **head_of_json("equivariance", results.command, results.settings, results.costs),
-        "images": asdict(Parts(*map(len, results.datasets))),
+        "images": asdict(Splits(*map(len, results.datasets))),
         "accuracy_percent": results.accuracies,
         "faces_accuracy_percent": results.on_faces,
         "layers": {

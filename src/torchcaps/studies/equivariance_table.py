@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from statistics import mean
 
-from torchcaps.analysis.fitted_equivariance import Equivariance
-from torchcaps.analysis.probes import Probed
-from torchcaps.analysis.representations import POSES
-from torchcaps.analysis.spread import spread
+from torchcaps.analysis.metrics import spread
+from torchcaps.analysis.representation.linear_equivariance import LinearEquivariance
+from torchcaps.analysis.representation.probes import Probed
 from torchcaps.figures.curves import Spread
+from torchcaps.models.model import POSES
 from torchcaps.studies.words import cell
 
 PIXELS = "pixels"
@@ -25,7 +25,7 @@ class EquivarianceTable:
 
     def __init__(
         self,
-        found: dict[str, list[dict[str, dict[str, Equivariance]]]],
+        found: dict[str, list[dict[str, dict[str, LinearEquivariance]]]],
         own: dict[str, list[float]],
     ) -> None:
         self.found, self.own = found, own

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from torchcaps.analysis.scrambled import measure_twins
+from torchcaps.analysis.representation.scrambled import measure_twins
 from torchcaps.data.faces import SCRAMBLED, draw
 from torchcaps.studies.catalogue import STUDIES, Finding, Study
 from torchcaps.studies.comparison import Comparison

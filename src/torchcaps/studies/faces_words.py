@@ -3,8 +3,8 @@
 from statistics import mean
 from typing import Any
 
-from torchcaps.analysis.scrambled import TwinTest
-from torchcaps.analysis.spread import spread
+from torchcaps.analysis.metrics import spread
+from torchcaps.analysis.representation.scrambled import TwinTest
 from torchcaps.data.faces_scene import FIGURES
 from torchcaps.studies.words import cell, compare, epochs, listed, protocol
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from torchcaps.analysis.routing import measure_routing, with_couplings
-from torchcaps.analysis.routing_example import explain_routing
+from torchcaps.analysis.eval_mode import require_routing
+from torchcaps.analysis.routing.measures import measure_routing
+from torchcaps.analysis.routing.routing_trace import explain_routing
 from torchcaps.studies.catalogue import STUDIES, Finding, Study
 from torchcaps.studies.experiment import Cost, Experiment
 from torchcaps.studies.iterations_report import IterationsResults, write_results
@@ -46,7 +47,7 @@ class IterationsOptions(Experiment):
         """Raise a `ValueError` for what a later run of the study would trip over."""
         recipe = self.recipe(self.model, 0)
         train_set = recipe.load_data("train")
-        with_couplings(recipe.build_model(train_set), "iterations study")
+        require_routing(recipe.build_model(train_set), "iterations study")
         for iterations in self.trained_with:
             self.recipe_with(iterations, 0).build_model(train_set)
 

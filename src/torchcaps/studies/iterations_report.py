@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from torchcaps.analysis.routing_example import RoutingExample
+from torchcaps.analysis.routing.routing_trace import RoutingExample
 from torchcaps.figures.iterations import iteration_curves
 from torchcaps.figures.routing import routing_diagram
 from torchcaps.figures.squash import squash_figure

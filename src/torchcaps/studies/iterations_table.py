@@ -2,8 +2,8 @@
 
 from statistics import mean
 
-from torchcaps.analysis.routing import RoutingMeasures
-from torchcaps.analysis.spread import spread
+from torchcaps.analysis.metrics import spread
+from torchcaps.analysis.routing.measures import RoutingMeasures
 from torchcaps.figures.curves import Spread
 from torchcaps.studies.words import cell
 

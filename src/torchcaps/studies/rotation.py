@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from torchcaps.analysis.transformed import measure_transform
+from torchcaps.analysis.robustness.transform_robustness import measure_transform
 from torchcaps.studies.catalogue import STUDIES, Finding, Study
 from torchcaps.studies.comparison import Comparison
 from torchcaps.studies.rotation_report import RotationResults, write_results

@@ -7,14 +7,14 @@ from typing import Any
 
 import torch
 
-from torchcaps.analysis.perturbation import perturb
-from torchcaps.analysis.transformed import TransformCurve
+from torchcaps.analysis.pose.perturbation import perturb
+from torchcaps.analysis.robustness.transform_robustness import TransformCurve
 from torchcaps.data import ImageDataset
 from torchcaps.figures.curves import Spread, accuracy_curves
 from torchcaps.figures.images import image_grid
 from torchcaps.figures.style import save_figure
 from torchcaps.files import write_whole
-from torchcaps.models import CapsNet, Model
+from torchcaps.models import Model
 from torchcaps.studies.catalogue import Finding
 from torchcaps.studies.experiment import Cost, finish, head_of_json
 from torchcaps.studies.report import Report
@@ -44,11 +44,16 @@ def write_results(results: RotationResults, folder: Path) -> Finding:
     _add_curves(report, results, table, folder)
     for sentence in verdict(table):
         report.text(sentence)
-    if isinstance(results.example, CapsNet) and results.example.decoder is not None:
+    if _decodes(results.example):
         _add_reconstructions(report, results, table, folder)
         _add_perturbation(report, results, folder)
     path = finish(report, folder, results.costs, results.command)
     return Finding(table.header(), table.rows(), path)
+
+
+def _decodes(model: Model) -> bool:
+    out = model(torch.zeros(1, *model.in_shape))
+    return out.reconstruction is not None and out.poses is not None
 
 
 def _as_json(results: RotationResults, table: RotationTable) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from torchcaps.analysis.transformed import TransformCurve
+from torchcaps.analysis.robustness.transform_robustness import TransformCurve
 from torchcaps.studies.words import cell, compare, epochs, protocol
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from statistics import mean
 
-from torchcaps.analysis.spread import spread
+from torchcaps.analysis.metrics import spread
 
 
 def cell(values: Sequence[float], *, unit: str = "", digits: int = 2) -> str:

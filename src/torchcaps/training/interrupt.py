@@ -10,7 +10,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 class StopRequest:
-    """Within this region the first Ctrl-C only sets `asked`; a second one stops at once."""
+    """Within this region the first Ctrl-C only sets `eval_mode`; a second one stops at once."""
 
     asked = False
 

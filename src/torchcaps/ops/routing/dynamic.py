@@ -71,8 +71,9 @@ def dynamic_routing(
 
 
 def weighted_sum(couplings: Tensor, votes: Tensor, bias: Tensor | None) -> Tensor:
-    """`s [B, J, D]`: the votes in the proportion of the couplings, plus the bias."""
-    s = torch.einsum("bij,bijd->bjd", couplings, votes)
+    """`s [..., B, J, D]`: the votes in the proportion of the couplings `[..., B, I, J]`, plus the
+    bias."""
+    s = torch.einsum("...bij,bijd->...bjd", couplings, votes)
     return s if bias is None else s + bias
 
 

@@ -1,0 +1,79 @@
+"""Whether what pooling leaves still says where things are: can a linear reader tell?"""
+
+from collections.abc import Mapping
+from statistics import mean
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from torchcaps.analysis.representation.pooling import Represent, pools_and_layers
+from torchcaps.analysis.representation.ridge import Ridge, Splits
+from torchcaps.models import Model
+
+
+def measure_linear_separability(
+    model: Model,
+    faces: Float[Tensor, "N C H W"],
+    twins: Mapping[str, Float[Tensor, "N C H W"]],
+) -> dict[str, float]:
+    """`linear_separability` of the pools of the model's first maps and of its layers, trained or
+    not.
+
+    Raises a `ValueError` for a model that does not begin with a convolution and ReLU.
+    """
+    device = next(model.parameters()).device
+    represent = pools_and_layers(model, "measure_linear_separability")
+    return linear_separability(represent, faces, twins, device=device)
+
+
+@torch.no_grad()
+def linear_separability(
+    represent: Represent,
+    faces: Float[Tensor, "N C H W"],
+    twins: Mapping[str, Float[Tensor, "N C H W"]],
+    *,
+    device: torch.device | None = None,
+    batch_size: int = 50,
+) -> dict[str, float]:
+    """Percent of unseen faces and twins that a linear reader of each representation names rightly,
+    the mean over the kinds of twins.
+
+    A reader is a ridge regression to 1 for a face and -1 for a twin; it says face above 0. It is
+    fitted on the first half of the faces and their twins, its penalty chosen on the next quarter,
+    and tested on the last. 50: the representation tells nothing to a linear reader, as where a face
+    and its twin are the same; 100: all. Unlike distances, it does not depend on how far faces are
+    from each other. Holds the representations of all faces and of one kind of twins in memory.
+
+    Raises a `ValueError` for less than 8 faces, or no twins.
+    """
+    count = len(faces)
+    if count < 8 or not twins:
+        raise ValueError(
+            f"linear_separability, faces and twins: expected at least 8 faces, to fit, choose and "
+            f"test on, and a kind of twins; got {count} and {len(twins)}; draw some hundreds"
+        )
+    half, last = count // 2, count * 3 // 4
+    bounds = Splits(slice(0, half), slice(half, last), slice(last, count))
+    of_faces = _all(represent, faces, device, batch_size)
+    told: dict[str, list[float]] = {name: [] for name in of_faces}
+    for images in twins.values():
+        of_twins = _all(represent, images, device, batch_size)
+        for name, here in of_faces.items():
+            x = Splits(*(torch.cat([here[part], of_twins[name][part]]) for part in bounds))
+            y = Splits(*(_sides(len(here[part])) for part in bounds))
+            said = Ridge(x).predict(y.train, y.validation)
+            told[name].append(100 * ((said > 0) == (y.test > 0)).double().mean().item())
+    return {name: mean(shares) for name, shares in told.items()}
+
+
+def _all(
+    represent: Represent, images: Tensor, device: torch.device | None, batch_size: int
+) -> dict[str, Float[Tensor, "N _"]]:
+    batches = [represent(batch.to(device)) for batch in images.split(batch_size)]
+    return {name: torch.cat([b[name].flatten(1).cpu() for b in batches]) for name in batches[0]}
+
+
+def _sides(count: int) -> Float[Tensor, "N 1"]:
+    """1 for as many faces, then -1 for as many twins."""
+    return torch.ones(2, count).mul_(torch.tensor([[1.0], [-1.0]])).reshape(-1, 1)

@@ -1,0 +1,159 @@
+"""What max-pooling loses: where things are, and that they moved."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+from statistics import mean
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from torchcaps.data.transforms import shift
+from torchcaps.models import Model
+from torchcaps.models.model import POSE
+
+POOLS = ("maps", "1 pool", "2 pools", "3 pools", "global pool")
+PIXELS = (1, 2, 3, 4)
+
+Represent = Callable[[Tensor], Mapping[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class PoolingMeasures:
+    r"""How far things are from faces in each representation f, relative to other faces:
+
+    $$ \frac{\sum_n \| f(x_n) - f(y_n) \|}{\sum_n \| f(x_n) - f(x_{n+1}) \|}, $$
+
+    where $y_n$ is the twin of $x_n$, or $x_n$ moved, and the face after the last is the first.
+    0: f sees no difference. 1: as much as between two faces. So different layers, of different
+    networks, can be compared. Where all faces are the same to f, it is 0 or infinite.
+
+    twins: `twins[kind][representation]`.
+    shifts: `shifts[pixels][representation]`, moved to the right.
+    images: how many faces.
+    """
+
+    twins: dict[str, dict[str, float]]
+    shifts: dict[int, dict[str, float]]
+    images: int
+
+    def scrambled(self) -> dict[str, float]:
+        """By representation, the mean over the kinds of twins."""
+        kinds = list(self.twins.values())
+        return {name: mean(kind[name] for kind in kinds) for name in kinds[0]}
+
+
+def measure_pooling(
+    model: Model,
+    faces: Float[Tensor, "N C H W"],
+    twins: Mapping[str, Float[Tensor, "N C H W"]],
+    *,
+    pixels: Sequence[int] = PIXELS,
+) -> PoolingMeasures:
+    """Follow faces, their twins by kind, and the faces moved to the right by `pixels`, through
+    POOLS and the layers of `model`, trained or not.
+
+    Raises a `ValueError` for a model that does not begin with a convolution and ReLU, or less than
+    two faces.
+    """
+    device = next(model.parameters()).device
+    represent = pools_and_layers(model, "measure_pooling")
+    return compare_representations(represent, faces, twins, pixels=pixels, device=device)
+
+
+@torch.no_grad()
+def compare_representations(
+    represent: Represent,
+    faces: Float[Tensor, "N C H W"],
+    twins: Mapping[str, Float[Tensor, "N C H W"]],
+    *,
+    pixels: Sequence[int] = PIXELS,
+    device: torch.device | None = None,
+    batch_size: int = 50,
+) -> PoolingMeasures:
+    """As `measure_pooling`, of anything that makes vectors `[B, ...]` by name of images."""
+    if len(faces) < 2:
+        raise ValueError(
+            f"measure_pooling, faces: expected at least 2, since distances are relative to those "
+            f"between faces; got {len(faces)}; draw some hundreds"
+        )
+    others: dict[str | None, Tensor] = {None: faces.roll(-1, 0), **twins}
+    sums: dict[str | int | None, dict[str, float]] = {key: {} for key in (*others, *pixels)}
+    for chosen in torch.arange(len(faces)).split(batch_size):
+        here = faces[chosen].to(device)
+        found = represent(here)
+        for key in sums:
+            there = shift(here, key, 0) if isinstance(key, int) else others[key][chosen].to(device)
+            for name, moved in represent(there).items():
+                apart = (moved - found[name]).flatten(1).norm(dim=1).sum().item()
+                sums[key][name] = sums[key].get(name, 0.0) + apart
+    between = sums[None]
+    return PoolingMeasures(
+        twins={kind: _relative(sums[kind], between) for kind in twins},
+        shifts={number: _relative(sums[number], between) for number in pixels},
+        images=len(faces),
+    )
+
+
+def pools(maps: Float[Tensor, "B C H W"]) -> dict[str, Tensor]:
+    """The maps after 0 to 3 max-pools of 2x2, `[B, C, h, w]`, and after a pool of all of them.
+
+    An odd row or column is pooled alone, so that nothing is dropped. The global pool is the limit
+    that the series argues with: which features there are, and nothing of where.
+    """
+    found = [maps]
+    for _ in POOLS[1:-1]:
+        found.append(F.max_pool2d(found[-1], 2, ceil_mode=True))
+    found.append(maps.amax((2, 3), keepdim=True))
+    return dict(zip(POOLS, found, strict=True))
+
+
+@torch.no_grad()
+def pooled_pair(
+    model: Model, face: Float[Tensor, "C H W"], twin: Float[Tensor, "C H W"]
+) -> dict[str, Tensor]:
+    """A face and its twin to look at: the image `[2, H, W]` and, by POOLS, the map of one channel
+    `[2, h, w]`, that whose map of the face varies most from place to place."""
+    images = torch.stack([face, twin])
+    device = next(model.parameters()).device
+    first = next(iter(model.representations(images.to(device)).values()))
+    maps = _as_maps(first, model, "pooled_pair").cpu()
+    channel = int(maps[0].flatten(1).var(1).argmax())
+    return {
+        "image": images.mean(1),
+        **{name: pooled[:, channel] for name, pooled in pools(maps).items()},
+    }
+
+
+def pools_and_layers(model: Model, where: str) -> Represent:
+    """What makes of images `[B, C, H, W]` the model's first maps, as POOLS, then its layers.
+
+    The pose of one class alone is left out: that of another class is no measure of how far things
+    are apart. A `ValueError` for a model whose first layer is not a map is raised on use.
+    """
+
+    def represent(images: Tensor) -> dict[str, Tensor]:
+        (_, first), *later = model.representations(images).items()
+        named = {name: layer.flatten(1) for name, layer in later if name != POSE}
+        return {**pools(_as_maps(first, model, where)), "image": images.flatten(1), **named}
+
+    return represent
+
+
+def _as_maps(first: Tensor, model: Model, where: str) -> Float[Tensor, "B C h w"]:
+    """The first layer of a model, before anything is pooled."""
+    if first.ndim != 4:
+        raise ValueError(
+            f"{where}, model: expected one that begins with a convolution and ReLU; got "
+            f"{model.name}, whose maps are of another kind; take a capsnet, cnn or pooled_cnn"
+        )
+    return first
+
+
+def _relative(apart: Mapping[str, float], between: Mapping[str, float]) -> dict[str, float]:
+    return {
+        name: far / between[name] if between[name] else (inf if far else 0.0)
+        for name, far in apart.items()
+    }

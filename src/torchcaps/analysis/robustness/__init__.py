@@ -1,0 +1,1 @@
+"""What moved, attacked and unfamiliar images do to a model."""

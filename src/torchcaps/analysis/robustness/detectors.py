@@ -1,0 +1,102 @@
+"""Two alarms for images that a model should not be trusted with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import floor
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from torchcaps.analysis.eval_mode import eval_mode
+from torchcaps.models import Model
+
+RECONSTRUCTION, SCORE = "reconstruction", "score"
+
+
+@dataclass(frozen=True)
+class DetectorScores:
+    """A model's answers to N images, and how suspicious each looks to its alarms.
+
+    named [N]: the class with the highest score.
+    alarms: by name, a number [N] that is greater for what looks stranger. "score" is one minus
+        the greatest length, or minus the logarithm of the greatest probability where there are no
+        capsules. "reconstruction", of a model with a decoder, is the `reconstruction_error` of
+        what the winning class draws.
+    """
+
+    named: Int[Tensor, " N"]
+    alarms: Mapping[str, Float[Tensor, " N"]]
+
+
+@torch.no_grad()
+def detector_scores(
+    model: Model, images: Float[Tensor, "N C H W"], *, batch_size: int = 250
+) -> DetectorScores:
+    """Ask `model` about every image, with its alarms on.
+
+    Source of the alarm by reconstruction: DARCCC, Frosst, Sabour & Hinton 2018.
+    """
+    scores, errors, capsules = [], [], False
+    with eval_mode(model) as device:
+        for batch in images.split(batch_size):
+            seen = batch.to(device)
+            out = model(seen)
+            scores.append(out.scores.cpu().double())
+            capsules = out.poses is not None
+            if out.reconstruction is not None:
+                errors.append(reconstruction_error(out.reconstruction, seen).cpu().double())
+    found = torch.cat(scores)
+    # The logarithm keeps apart what is 1 to the last bit as a probability.
+    doubt = 1 - found.amax(-1) if capsules else -found.log_softmax(-1).amax(-1)
+    drawn = {RECONSTRUCTION: torch.cat(errors)} if errors else {}
+    return DetectorScores(found.argmax(-1), {**drawn, SCORE: doubt})
+
+
+def reconstruction_error(
+    reconstruction: Float[Tensor, "N C H W"], images: Float[Tensor, "N C H W"]
+) -> Float[Tensor, " N"]:
+    r"""Distance of every image from its reconstruction, $\|\hat x - x\|_2 / \sqrt{P}$ with P
+    numbers an image (pixels times channels): the root of the mean squared error, 0 to 1.
+
+    >>> reconstruction_error(torch.zeros(1, 1, 2, 2), torch.full((1, 1, 2, 2), 0.5))
+    tensor([0.5000])
+    """
+    difference = (reconstruction - images).flatten(1)
+    return torch.linalg.vector_norm(difference, dim=1) / difference.shape[1] ** 0.5
+
+
+def threshold(clean: Float[Tensor, " N"], rate: float) -> float:
+    """The least number above which a share of at most `rate` of the clean images lies: without
+    ties, that share is the greatest multiple of 1/N that is not above `rate`.
+
+    >>> threshold(torch.tensor([0.4, 0.1, 0.3, 0.2]), 0.25)
+    0.3...
+    """
+    if not 0 <= rate < 1:
+        raise ValueError(
+            f"threshold, rate: expected a share of false alarms from 0 to below 1; got {rate}; "
+            "take 0.05"
+        )
+    # 0.29 * 100 is 28.999...: a whole number is meant.
+    allowed = floor(rate * len(clean) + 1e-9)
+    return clean.sort(descending=True).values[allowed].item()
+
+
+def roc(
+    strange: Float[Tensor, " N"], clean: Float[Tensor, " M"]
+) -> tuple[Float[Tensor, " K"], Float[Tensor, " K"]]:
+    """The curve of an alarm: shares of the clean and of the strange images above each threshold,
+    from (0, 0), where nothing is, to (1, 1). The area under it is `auroc(strange, clean)`.
+
+    >>> false, true = roc(torch.tensor([2.0, 3.0]), torch.tensor([1.0, 2.0]))
+    >>> list(zip(false.tolist(), true.tolist()))
+    [(0.0, 0.0), (0.0, 0.5), (0.5, 1.0), (1.0, 1.0)]
+    """
+    levels = torch.cat([strange, clean]).unique()  # ascending
+    rates = []
+    for numbers in (clean, strange):
+        below = torch.searchsorted(numbers.sort().values, levels)
+        above = 1 - below.double() / len(numbers)  # at the level or above it
+        rates.append(torch.cat([above, above.new_zeros(1)]).flip(0))
+    return rates[0], rates[1]

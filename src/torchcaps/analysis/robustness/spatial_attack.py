@@ -1,0 +1,104 @@
+"""The worst that a grid of transforms does to a model."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from inspect import signature
+from itertools import product
+from statistics import mean
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from torchcaps.analysis.eval_mode import eval_mode
+from torchcaps.analysis.metrics import spread
+from torchcaps.data import ImageDataset
+from torchcaps.data.transforms import affine
+from torchcaps.models import Model
+
+# Every combination of these, by the arguments of `data.transforms.affine`.
+GRID: Mapping[str, Sequence[float]] = {
+    "degrees": (-30.0, 0.0, 30.0),
+    "dx": (-2.0, 0.0, 2.0),
+    "dy": (-2.0, 0.0, 2.0),
+}
+
+
+@dataclass(frozen=True)
+class SpatialAttack:
+    """Accuracies in percent, each a list with one entry a seed.
+
+    upright: on the images as they are.
+    least: under the one transform, the same for all images, that leaves the least.
+    everywhere: the share of images that are named rightly under every transform of the grid: what
+        is left if each image meets the transform that is worst for it.
+    hardest: the transform of `least`, by the arguments of `affine`.
+    transforms: how many the grid has.
+    """
+
+    upright: list[float]
+    least: list[float]
+    everywhere: list[float]
+    hardest: list[dict[str, float]]
+    transforms: int
+
+    def mean(self) -> dict[str, float]:
+        """Over seeds, by the name of the accuracy."""
+        return {name: mean(values) for name, values in self._accuracies().items()}
+
+    def sd(self) -> dict[str, float]:
+        """Sample standard deviation over seeds; 0 where there is one."""
+        return {name: spread(values) for name, values in self._accuracies().items()}
+
+    def _accuracies(self) -> dict[str, list[float]]:
+        return {"upright": self.upright, "least": self.least, "everywhere": self.everywhere}
+
+
+def spatial_attack(
+    models: Sequence[Model],
+    dataset: ImageDataset,
+    grid: Mapping[str, Sequence[float]] = GRID,
+    *,
+    batch_size: int = 250,
+) -> SpatialAttack:
+    """Test models (one a seed) on all of `dataset` under every combination of the grid's values.
+
+    ValueError: a grid without values, or arguments that `affine` lacks.
+
+    Source: the grid attack of Engstrom et al. 2019, "Exploring the landscape of spatial
+    robustness". Their grid is finer and its shifts go with the image's size; ours is the caller's.
+    """
+    _check(grid)
+    moves = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
+    found = SpatialAttack([], [], [], [], len(moves))
+    for model in models:
+        right = torch.stack([_right(model, dataset, move, batch_size) for move in moves])
+        shares = right.double().mean(1).mul(100).tolist()
+        found.upright.append(_right(model, dataset, {}, batch_size).double().mean().item() * 100)
+        found.least.append(min(shares))
+        found.everywhere.append(100 * right.all(0).double().mean().item())
+        found.hardest.append(moves[shares.index(min(shares))])
+    return found
+
+
+def _check(grid: Mapping[str, Sequence[float]]) -> None:
+    known = list(signature(affine).parameters)[1:]
+    if not grid or not all(grid.values()) or not set(grid) <= set(known):
+        raise ValueError(
+            f"spatial_attack, grid: expected values for some of {', '.join(known)}; got "
+            f"{dict(grid)}; give some, such as degrees=(-30, 0, 30)"
+        )
+
+
+@torch.no_grad()
+def _right(
+    model: Model, dataset: ImageDataset, move: Mapping[str, float], batch_size: int
+) -> Bool[Tensor, " N"]:
+    """Whether each image is named rightly once moved."""
+    answers = []
+    with eval_mode(model) as device:
+        for indices in torch.arange(len(dataset)).split(batch_size):
+            images, labels = (part.to(device) for part in dataset.batch(indices))
+            moved = affine(images, **move) if move else images
+            answers.append((model(moved).scores.argmax(-1) == labels).cpu())
+    return torch.cat(answers)

@@ -1,0 +1,123 @@
+"""Everything that routing knows of one image, from parts to wholes."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from torchcaps.analysis.eval_mode import eval_mode, require_routing
+from torchcaps.models import Model
+from torchcaps.models.receptive_field import ReceptiveField
+from torchcaps.ops import lengths
+
+
+@dataclass(frozen=True)
+class RoutingTrace:
+    """children `[I, E]`, votes `[I, J, D]` as routing compares them; of every iteration, couplings
+    `[R, I, J]`, poses `[R, J, D]` and the model's scores `[R, J]`, had routing ended there.
+
+    field: which pixels a child sees. Children come by type, then row by row.
+    """
+
+    children: Tensor
+    votes: Tensor
+    couplings: Tensor
+    poses: Tensor
+    scores: Tensor
+    field: ReceptiveField
+
+    def agreement(self) -> Float[Tensor, "I J"]:
+        """The cosine of every vote with the parent's pose after the last iteration."""
+        return F.cosine_similarity(self.votes, self.poses[-1], dim=-1)
+
+    def support(self) -> Float[Tensor, "J rows columns"]:
+        r"""What every position adds to a parent in the last iteration, over all types of children:
+
+        $$ \sum_{i \text{ there}} c_{ij}\, \hat u_{ij} \cdot v_j / |v_j| $$
+
+        Without a routing bias, the sum over all positions is $|s_j|$. Negative where a child
+        disagrees.
+        """
+        along = F.normalize(self.poses[-1], dim=-1)
+        added = self.couplings[-1] * torch.einsum("ijd,jd->ij", self.votes, along)
+        rows, columns = self.field.rows, self.field.columns
+        return added.unflatten(0, (-1, rows, columns)).sum(0).permute(2, 0, 1)
+
+
+@torch.no_grad()
+def trace_routing(
+    model: Model, image: Float[Tensor, "C H W"], *, iterations: int | None = None
+) -> RoutingTrace:
+    """Route one image, with the model's own number of iterations or another.
+
+    Raises a `ValueError` for a model without class capsules by routing.
+    """
+    require_routing(model, "trace_routing")
+    with eval_mode(model) as device:
+        found = model.explain(image[None].to(device), iterations)
+    assert found is not None
+    couplings = found.couplings[:, 0]
+    poses, scores = found.gather(found.couplings)
+    return RoutingTrace(
+        found.children[0], found.votes[0], couplings, poses[:, 0], scores[:, 0], found.field
+    )
+
+
+class Part(NamedTuple):
+    """A primary capsule: its type, its length, and the square of pixels that it sees."""
+
+    type: int
+    length: float
+    top: int
+    left: int
+    side: int
+
+
+class RoutingExample(NamedTuple):
+    """parts: the strongest primary capsules, the strongest first.
+
+    couplings: `[R, P, J]` of these parts, iteration by iteration.
+    lengths: `[R, J]` of the class capsules, had routing ended there; of a network that looks at a
+        window of orientations, its scores.
+    """
+
+    parts: tuple[Part, ...]
+    couplings: Tensor
+    lengths: Tensor
+
+    @property
+    def winner(self) -> int:
+        """The class of the longest capsule after the last iteration."""
+        return int(self.lengths[-1].argmax())
+
+
+@torch.no_grad()
+def explain_routing(
+    model: Model, image: Float[Tensor, "C H W"], *, strongest: int = 6
+) -> RoutingExample:
+    """Follow the `strongest` primary capsules of `image` through all iterations of the model.
+
+    Raises a `ValueError` for a model without class capsules by routing.
+    """
+    routed = trace_routing(model, image)
+    child, parts = strongest_parts(routed, strongest)
+    return RoutingExample(parts, routed.couplings[:, child], routed.scores)
+
+
+def strongest_parts(routed: RoutingTrace, count: int) -> tuple[Tensor, tuple[Part, ...]]:
+    """The longest children, the longest first: their numbers, and what they are."""
+    strength = lengths(routed.children)
+    length, child = strength.topk(min(count, len(strength)))
+    return child, tuple(_part(routed, int(i), float(l)) for i, l in zip(child, length, strict=True))
+
+
+def _part(routed: RoutingTrace, child: int, length: float) -> Part:
+    """Children come by type, then row by row."""
+    field = routed.field
+    kind, place = divmod(child, field.rows * field.columns)
+    row, column = divmod(place, field.columns)
+    top, left = field.top + field.stride * row, field.left + field.stride * column
+    return Part(kind, length, top, left, field.side)

@@ -1,0 +1,32 @@
+"""How the class capsules of a model came by routing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from torchcaps.models.receptive_field import ReceptiveField
+
+# Couplings [..., B, I, J] to what they make of the votes: poses [..., B, J, D], scores [..., B, J].
+Gather = Callable[[Tensor], tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The routing of B images.
+
+    children: `[B, I, E]`, by type, then row by row.
+    votes: `[B, I, J, D]`, as routing compares them.
+    couplings: `[R, B, I, J]` of every iteration.
+    gather: what parents and scores any couplings make of these votes; poses are in the space of
+        the votes.
+    field: which pixels each child sees.
+    leaky: part of a child's couplings may go to no parent.
+    """
+
+    children: Tensor
+    votes: Tensor
+    couplings: Tensor
+    gather: Gather
+    field: ReceptiveField
+    leaky: bool = False

@@ -1,0 +1,145 @@
+"""Alarms of models whose answers and drawings are known, and thresholds on known numbers."""
+
+import pytest
+import torch
+from torch import nn
+
+import torchcaps as tc
+from torchcaps.analysis.eval_mode import require_decoder
+from torchcaps.analysis.representation.scrambled import auroc
+from torchcaps.analysis.robustness.detectors import (
+    detector_scores,
+    reconstruction_error,
+    roc,
+    threshold,
+)
+from torchcaps.models import Model, Output
+from torchcaps.nn import ScoreCrossEntropy
+
+
+class Draws(Model):
+    """Scores are the first three pixels of each image; it draws `drawn` of the image."""
+
+    name = "draws"
+
+    def __init__(self, drawn=None, capsules=True):
+        super().__init__((1, 2, 2), 3)
+        self.weight = nn.Parameter(torch.zeros(1))
+        self.drawn, self.capsules, self.batches, self.modes = drawn, capsules, [], []
+
+    def forward(self, images, labels=None):
+        assert labels is None, "the winning class draws"
+        self.batches.append(len(images))
+        self.modes.append(self.training)
+        scores = images.flatten(1)[:, :3]
+        drawing = None if self.drawn is None else self.drawn(images)
+        return Output(scores, scores[..., None] if self.capsules else None, drawing)
+
+    def make_loss(self):
+        return ScoreCrossEntropy()
+
+
+def images(*pixels):
+    return torch.tensor(pixels)[:, None].unflatten(2, (2, 2))
+
+
+TWO = images([0.5, 0.75, 0.0, 0.0], [0.25, 0.0, 0.0, 0.5])
+
+
+def test_the_distance_is_the_root_of_the_mean_square():
+    drawn = TWO.clone()
+    drawn[0, 0, 0] += 0.3  # two of four pixels
+    drawn[1] -= 0.5
+    error = reconstruction_error(drawn, TWO)
+    torch.testing.assert_close(error, torch.tensor([0.3 / 2**0.5, 0.5]))
+    colour = torch.zeros(1, 3, 5, 7)
+    torch.testing.assert_close(reconstruction_error(colour + 0.25, colour), torch.tensor([0.25]))
+
+
+def test_lengths_that_are_short_and_drawings_that_are_off_look_strange():
+    watched = detector_scores(Draws(lambda x: x + 0.125), TWO)
+    assert watched.named.tolist() == [1, 0]
+    assert list(watched.alarms) == ["reconstruction", "score"]
+    assert watched.alarms["score"].tolist() == [0.25, 0.75]
+    assert watched.alarms["reconstruction"].tolist() == [0.125, 0.125]
+
+
+def test_logits_look_strange_by_their_probability_also_where_it_is_one_to_the_last_bit():
+    sure = images([60.0, 30.0, 0.0, 0.0], [60.0, 20.0, 0.0, 0.0], [1.0, 1.0, 1.0, 0.0])
+    watched = detector_scores(Draws(capsules=False), sure)
+    assert list(watched.alarms) == ["score"]
+    one, other, third = watched.alarms["score"].tolist()
+    assert 0 <= other < one < 1e-12
+    assert third == pytest.approx(torch.tensor(3.0).double().log().item())
+
+
+def test_batches_of_any_size_give_the_same_and_the_mode_is_kept():
+    torch.manual_seed(0)
+    some = torch.rand(7, 1, 2, 2)
+    model = Draws(lambda x: 1 - x).train()
+    together, apart = detector_scores(model, some), detector_scores(model, some, batch_size=3)
+    assert model.batches == [7, 3, 3, 1]
+    assert model.modes == [False] * 4
+    assert model.training
+    assert torch.equal(together.named, apart.named)
+    for name, numbers in together.alarms.items():
+        assert torch.equal(numbers, apart.alarms[name])
+
+
+def test_a_perfect_drawer_of_what_it_knows_has_a_known_area():
+    """It draws bright images perfectly and the others not at all."""
+    model = Draws(lambda x: x * (x.mean((1, 2, 3), keepdim=True) > 0.5))
+    clean = torch.full((6, 1, 2, 2), 0.75)
+    clean[0] = 0.25  # drawn as badly as the strange ones
+    strange = torch.full((4, 1, 2, 2), 0.25)
+    alarms = [detector_scores(model, shown).alarms["reconstruction"] for shown in (strange, clean)]
+    assert alarms[1].tolist() == [0.25, 0, 0, 0, 0, 0]
+    assert auroc(*alarms) == (5 + 0.5) / 6
+    assert auroc(detector_scores(model, clean).alarms["reconstruction"][1:], alarms[1][1:]) == 0.5
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.05, 0.1, 0.29, 0.5, 0.99])
+def test_the_threshold_has_the_rate_of_false_alarms_on_what_it_was_made_of(rate):
+    torch.manual_seed(0)
+    clean = torch.randperm(100).double() / 7
+    assert (clean > threshold(clean, rate)).double().mean().item() == pytest.approx(rate, abs=1e-12)
+
+
+def test_a_rate_between_two_is_rounded_down_and_ties_raise_no_alarm():
+    numbers = torch.tensor([1.0, 2.0, 3.0, 4.0])
+    assert threshold(numbers, 0.49) == 3
+    assert threshold(torch.tensor([1.0, 2.0, 2.0, 2.0]), 0.25) == 2
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.0, float("nan")])
+def test_a_rate_that_is_no_share_is_refused(rate):
+    with pytest.raises(ValueError, match="threshold, rate: expected a share of false alarms"):
+        threshold(torch.tensor([1.0]), rate)
+
+
+def test_the_curve_goes_from_corner_to_corner_through_every_threshold():
+    false, true = roc(torch.tensor([3.0, 5.0, 2.0]), torch.tensor([1.0, 2.0, 4.0, 0.0]))
+    assert (4 * false).tolist() == [0, 0, 1, 1, 2, 3, 4]
+    assert (3 * true).tolist() == pytest.approx([0, 1, 1, 2, 3, 3, 3], abs=1e-12)
+
+
+def test_the_area_under_the_curve_is_the_auroc():
+    torch.manual_seed(0)
+    strange, clean = torch.randn(40).mul(3).round() + 1, torch.randn(30).mul(3).round()
+    false, true = roc(strange, clean)
+    assert torch.trapezoid(true, false).item() == pytest.approx(auroc(strange, clean), abs=1e-12)
+
+
+def test_a_model_that_draws_nothing_is_refused_in_one_line():
+    cnn = tc.create_model("cnn", (1, 8, 8), 3)
+    with pytest.raises(ValueError, match="somewhere, model") as error:
+        require_decoder(cnn, "somewhere")
+    assert str(error.value) == (
+        "somewhere, model: expected capsules and a decoder; got cnn, which lacks them; "
+        "take a capsnet with decoder 'mlp' or 'conv'"
+    )
+    silent = tc.create_model("capsnet_small", (1, 8, 8), 3, decoder="none")
+    with pytest.raises(ValueError, match="got capsnet_small, which lacks them"):
+        require_decoder(silent, "somewhere")
+    drawer = tc.create_model("capsnet_small", (1, 8, 8), 3)
+    assert require_decoder(drawer, "somewhere") is drawer
