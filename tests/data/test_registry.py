@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from torchcaps.data import ImageDataset, list_datasets, load_dataset
-from torchcaps.data.registry import register
+from torchcaps.data.catalogue import register
 from torchcaps.data.splits import SPLITS
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .dataset import ImageDataset
 from .images import read_pixels
-from .registry import Root, register
+from .registry import Root
 from .splits import hold_out, stratified
 
 _SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -19,7 +19,6 @@ _PARTS = ("train", "validation", "test")
 Labelled = tuple[list[Path], Tensor]
 
 
-@register("folder")
 def folder(
     split: str, root: Root, *, size: int | tuple[int, int] = 32, channels: int = 3
 ) -> ImageDataset:

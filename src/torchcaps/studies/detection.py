@@ -18,7 +18,7 @@ from torchcaps.analysis.detection import (
 )
 from torchcaps.analysis.strangers import strangers
 from torchcaps.models import Model
-from torchcaps.studies.catalogue import STUDIES, Finding, Study
+from torchcaps.studies.catalogue import Finding, Study
 from torchcaps.studies.comparison import Comparison
 from torchcaps.studies.detection_report import DetectionResults, write_results
 from torchcaps.studies.detection_table import DetectionTable
@@ -146,11 +146,4 @@ def _attack(
     return made
 
 
-STUDIES.add("detection")(
-    Study(
-        DetectionOptions,
-        DetectionOptions.check,
-        run,
-        "the reconstruction as an alarm for attacked and strange images",
-    )
-)
+STUDY = Study(DetectionOptions, DetectionOptions.check, run)

@@ -12,7 +12,7 @@ from torchcaps.analysis.ridge import Parts, class_rows
 from torchcaps.data import ImageDataset
 from torchcaps.data.faces_scene import CLASSES
 from torchcaps.models import Model
-from torchcaps.studies.catalogue import STUDIES, Finding, Study
+from torchcaps.studies.catalogue import Finding, Study
 from torchcaps.studies.comparison import Comparison
 from torchcaps.studies.equivariance_measures import (
     accuracies,
@@ -111,11 +111,4 @@ def _width(model: Model) -> int:
     return list(represent(model, torch.zeros(1, *model.in_shape)).values())[-1].shape[1]
 
 
-STUDIES.add("equivariance")(
-    Study(
-        EquivarianceOptions,
-        EquivarianceOptions.check,
-        run,
-        "do poses turn with the image, and do they say how it lies?",
-    )
-)
+STUDY = Study(EquivarianceOptions, EquivarianceOptions.check, run)

@@ -8,7 +8,7 @@ from rich.progress import Progress
 
 from torchcaps.analysis.scrambled import measure_twins
 from torchcaps.data.faces import SCRAMBLED, draw
-from torchcaps.studies.catalogue import STUDIES, Finding, Study
+from torchcaps.studies.catalogue import Finding, Study
 from torchcaps.studies.comparison import Comparison
 from torchcaps.studies.faces_report import FacesResults, write_results
 from torchcaps.studies.faces_words import FacesTable
@@ -75,11 +75,4 @@ def run(options: FacesOptions, folder: Path, quiet: bool) -> Finding:
     return write_results(results, folder)
 
 
-STUDIES.add("faces")(
-    Study(
-        FacesOptions,
-        FacesOptions.check,
-        run,
-        "trained on whole things, asked about scrambled faces",
-    )
-)
+STUDY = Study(FacesOptions, FacesOptions.check, run)

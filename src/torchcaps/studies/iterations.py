@@ -8,7 +8,7 @@ from rich.progress import Progress
 
 from torchcaps.analysis.routing import measure_routing, with_couplings
 from torchcaps.analysis.routing_example import explain_routing
-from torchcaps.studies.catalogue import STUDIES, Finding, Study
+from torchcaps.studies.catalogue import Finding, Study
 from torchcaps.studies.experiment import Cost, Experiment
 from torchcaps.studies.iterations_report import IterationsResults, write_results
 from torchcaps.studies.iterations_table import IterationsTable
@@ -98,11 +98,4 @@ def _run_folder(folder: Path, iterations: int, seed: int) -> Path:
     return folder / "models" / f"iterations-{iterations}-{seed}"
 
 
-STUDIES.add("iterations")(
-    Study(
-        IterationsOptions,
-        IterationsOptions.check,
-        run,
-        "why three? trained with 1 to 10 routing iterations, tested with 1 to 10",
-    )
-)
+STUDY = Study(IterationsOptions, IterationsOptions.check, run)

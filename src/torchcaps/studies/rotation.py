@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from torchcaps.analysis.transformed import measure_transform
-from torchcaps.studies.catalogue import STUDIES, Finding, Study
+from torchcaps.studies.catalogue import Finding, Study
 from torchcaps.studies.comparison import Comparison
 from torchcaps.studies.rotation_report import RotationResults, write_results
 from torchcaps.training.recipe import Schedule
@@ -65,11 +65,4 @@ def run(options: RotationOptions, folder: Path, quiet: bool) -> Finding:
     return write_results(results, folder)
 
 
-STUDIES.add("rotation")(
-    Study(
-        RotationOptions,
-        RotationOptions.check,
-        run,
-        "trained upright, tested turned: capsules against a CNN",
-    )
-)
+STUDY = Study(RotationOptions, RotationOptions.check, run)

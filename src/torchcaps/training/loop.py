@@ -17,7 +17,7 @@ from torchcaps.models import save_model
 from torchcaps.training import run_folder
 from torchcaps.training.batches import Batches
 from torchcaps.training.checkpoints import Place, load_checkpoint, read_place, save_checkpoint
-from torchcaps.training.evaluate import evaluate
+from torchcaps.training.evaluation import evaluate
 from torchcaps.training.interrupt import Interrupted, StopRequest
 from torchcaps.training.precision import Precision, choose_precision
 from torchcaps.training.progress import TrainingProgress
