@@ -35,7 +35,7 @@ def folder(
         got = "none" if base is None else f"{base}, which is no folder"
         raise ValueError(
             f"load_dataset 'folder', root: expected a folder with one folder for each class; "
-            f"got {got}; give it as root=..."
+            f"got {got}; name it: root in Python, --root on the command line"
         )
     divided = (base / "train").is_dir() and (base / "test").is_dir()
     classes = _subfolders(base / "train" if divided else base)

@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from torchcaps.data import ImageDataset
 from torchcaps.explorer.refusal import Refused
-from torchcaps.models import CapsNet, EquivariantCapsNet, Model, load_model
+from torchcaps.models import CapsNet, EquivariantCapsNet, Model, Output, load_model
 from torchcaps.training import Recipe
 from torchcaps.training.run_folder import CONFIG
 
 SETS = ("digits", "faces")
+CPU = torch.device("cpu")
 _FIRST = 50  # images of each class that a page may choose among
 
 
@@ -25,6 +27,14 @@ class Shown:
     folder: str
     model: Model
     pose_dim: int | None
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+    def __call__(self, images: Tensor) -> Output:
+        """The model's answer to images that lie on any device."""
+        return self.model(images.to(self.device))
 
     @property
     def has_lengths(self) -> bool:
@@ -111,8 +121,9 @@ def set_of(recipe: Recipe) -> str:
     return "faces" if recipe.data == "faces" and wholes else "digits"
 
 
-def load_set(id: str, folders: list[Path], recipe: Recipe) -> ModelSet:
-    """The models in `folders`, on the test images of the first; of `recipe` if there are none.
+def load_set(id: str, folders: list[Path], recipe: Recipe, device: torch.device = CPU) -> ModelSet:
+    """The models in `folders`, on `device`, and the test images of the first; of `recipe` if there
+    are none.
 
     Raises a `ValueError` for a model that cannot be loaded, that answers with NaN, or that
     does not fit the others.
@@ -122,11 +133,11 @@ def load_set(id: str, folders: list[Path], recipe: Recipe) -> ModelSet:
     test_set = recipe.load_data("test")
     models: list[Shown] = []
     for folder in folders:
-        model = load_model(folder)
+        model = load_model(folder).to(device)
         _check_fits(model, folder, test_set, folders[0])
         taken = sum(shown.model.name == model.name for shown in models)
         name = f"{model.name}-{taken + 1}" if taken else model.name
-        models.append(Shown(name, str(folder), model, _try(model, folder)))
+        models.append(Shown(name, str(folder), model, _try(model, folder, device)))
     return ModelSet(id, recipe, test_set, tuple(models))
 
 
@@ -140,9 +151,9 @@ def _check_fits(model: Model, folder: Path, test_set: ImageDataset, first: Path)
 
 
 @torch.inference_mode()
-def _try(model: Model, folder: Path) -> int | None:
+def _try(model: Model, folder: Path, device: torch.device) -> int | None:
     """The size of the model's poses. The first forward also makes what later ones reuse."""
-    out = model(torch.zeros(1, *model.in_shape))
+    out = model(torch.zeros(1, *model.in_shape, device=device))
     if not bool(out.scores.isfinite().all()):
         raise ValueError(
             f"explore, {folder}: expected a model with finite scores; got NaN or infinity; its "

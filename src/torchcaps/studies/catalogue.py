@@ -17,14 +17,14 @@ class Finding(NamedTuple):
 
 
 class Study(NamedTuple):
-    """options: a dataclass of what a person may set. run: `(options, folder, quiet) -> finding`.
-
+    """options: a dataclass of what a person may set.
+    run: `(options, folder, quiet, device) -> finding`; models are trained and tested on `device`.
     check: raises a `ValueError` for options that `run` would trip over, before a file is touched.
     """
 
     options: type[Any]
     check: Callable[[Any], object]
-    run: Callable[[Any, Path, bool], Finding]
+    run: Callable[[Any, Path, bool, str], Finding]
 
 
 STUDIES: Registry[Study] = Registry("study")

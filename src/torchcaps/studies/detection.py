@@ -83,14 +83,14 @@ class DetectionOptions(Comparison):
         super().check()
 
 
-def run(options: DetectionOptions, folder: Path, quiet: bool) -> Finding:
+def run(options: DetectionOptions, folder: Path, quiet: bool, device: str = "auto") -> Finding:
     """Train every model with every seed, attack it, show it strange images, write the report."""
     recipe = options.recipe(options.model, 0)
     validation, test_set = recipe.load_data("validation"), recipe.load_data("test")
     count = min(options.images, len(test_set))
     images, labels = test_set.batch(range(count))
     strange = strangers(test_set, count)
-    models = options.train(folder, quiet=quiet)
+    models = options.train(folder, quiet=quiet, device=device)
     found: dict[str, list[Detection]] = {name: [] for name in models}
     shown: dict[Attacked, Tensor] = {}
     with Progress(console=Console(stderr=True), disable=quiet) as progress:

@@ -76,10 +76,10 @@ class EquivarianceOptions(Comparison):
             layer_names(self.recipe(name, 0).build_model(datasets.train))
 
 
-def run(options: EquivarianceOptions, folder: Path, quiet: bool) -> Finding:
+def run(options: EquivarianceOptions, folder: Path, quiet: bool, device: str = "auto") -> Finding:
     """Train every model on both data sets, fit maps and probes, write tables, figures, report."""
-    models = options.train(folder, quiet=quiet)
-    on_faces = options.faces.train(folder / "faces", quiet=quiet)
+    models = options.train(folder, quiet=quiet, device=device)
+    on_faces = options.faces.train(folder / "faces", quiet=quiet, device=device)
     datasets = load_parts(options.recipe(options.model, 0), options.images)
     width = _width(models[options.model][0])
     asked = {

@@ -46,9 +46,9 @@ class FacesOptions(Comparison):
         return replace(super().recipe(model, seed), data="faces", data_options=own)
 
 
-def run(options: FacesOptions, folder: Path, quiet: bool) -> Finding:
+def run(options: FacesOptions, folder: Path, quiet: bool, device: str = "auto") -> Finding:
     """Train every model on whole things, ask it about faces and their twins, write the report."""
-    models = options.train(folder, quiet=quiet)
+    models = options.train(folder, quiet=quiet, device=device)
     test_set = options.recipe(options.model, 0).load_data("test")
     faces = draw(options.faces, ("face",), seed=_SEED).images
     twins = {kind: draw(options.faces, (kind,), seed=_SEED).images for kind in SCRAMBLED}

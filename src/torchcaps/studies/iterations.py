@@ -51,7 +51,7 @@ class IterationsOptions(Experiment):
             self.recipe_with(iterations, 0).build_model(train_set)
 
 
-def run(options: IterationsOptions, folder: Path, quiet: bool) -> Finding:
+def run(options: IterationsOptions, folder: Path, quiet: bool, device: str = "auto") -> Finding:
     """Train with every number of iterations and every seed, route the test images in many ways,
     write tables, figures and report."""
     test_set = options.recipe(options.model, 0).load_data("test")
@@ -61,6 +61,7 @@ def run(options: IterationsOptions, folder: Path, quiet: bool) -> Finding:
                 options.recipe_with(iterations, seed),
                 _run_folder(folder, iterations, seed),
                 quiet=quiet,
+                device=device,
             )
             for seed in range(options.seeds)
         ]

@@ -39,10 +39,10 @@ class RotationOptions(Comparison):
         self.refuse_empty("angles")
 
 
-def run(options: RotationOptions, folder: Path, quiet: bool) -> Finding:
+def run(options: RotationOptions, folder: Path, quiet: bool, device: str = "auto") -> Finding:
     """Train every model with every seed, test at every angle, write tables, figures and report."""
     test_set = options.recipe(options.model, 0).load_data("test")
-    models = options.train(folder, quiet=quiet)
+    models = options.train(folder, quiet=quiet, device=device)
     curves = {}
     with Progress(console=Console(stderr=True), disable=quiet) as progress:
         for name, seeds in models.items():
