@@ -44,3 +44,26 @@ def test_an_unknown_name_lists_the_known_ones_and_the_nearest(planets):
 def test_a_name_near_to_nothing_gets_no_guess(planets):
     with pytest.raises(ValueError, match=r"^unknown planet 'xxxxxxxx'; known: mars, venus$"):
         planets["xxxxxxxx"]
+
+
+def test_a_lazy_entry_is_known_and_described_before_it_is_loaded_once():
+    table, loads = Registry("planet"), []
+    table.add("mars", about="the red one")(4)
+    table.add_lazy("venus", "the hot one", lambda: loads.append(1) or 2)
+    assert list(table) == ["mars", "venus"]
+    assert (table.about("mars"), table.about("venus")) == ("the red one", "the hot one")
+    assert loads == []
+    assert (table["venus"], table["venus"]) == (2, 2)
+    assert loads == [1]
+    assert list(table) == ["mars", "venus"]
+
+
+def test_a_lazy_entry_takes_its_name():
+    table = Registry("planet")
+    table.add_lazy("mars", "", lambda: 4)
+    with pytest.raises(ValueError, match="planet 'mars' is registered already"):
+        table.add("mars")(5)
+    with pytest.raises(ValueError, match="planet 'mars' is registered already"):
+        table.add_lazy("mars", "", lambda: 5)
+    with pytest.raises(ValueError, match="unknown planet 'mras'"):
+        table.about("mras")

@@ -52,7 +52,7 @@ def test_help_names_every_option(cli):
     said = cli("explore", "--help")
     assert (said.code, said.err) == (0, "")
     assert said.out.startswith("usage: torchcaps explore")
-    for option in ("--port", "--host", "--no-browser", "[runs ...]", "default: the newest runs"):
+    for option in ("--port", "--host", "--no-browser", "[RUN ...]", "default: the newest runs"):
         assert option in said.out
 
 

@@ -5,15 +5,17 @@ from dataclasses import fields
 import pytest
 
 import torchcaps as tc
-from torchcaps.cli.main import COMMANDS
+from torchcaps.cli.commands import COMMANDS
 from torchcaps.studies import STUDIES
 from torchcaps.training import Recipe
 
 OPTIONS = {
     "train": [f.name.replace("_", "-") for f in fields(Recipe)]
-    + ["config", "print-config", "out", "resume", "overwrite", "log", "quiet"],
-    "evaluate": ["data", "root", "split", "rotate", "json"],
-    "predict": ["invert", "save-reconstruction"],
+    + ["config", "print-config", "device", "out", "resume", "overwrite", "log", "quiet"],
+    "evaluate": ["data", "root", "split", "rotate", "device", "json"],
+    "predict": ["invert", "save-reconstruction", "device"],
+    "explore": ["port", "host", "no-browser", "device"],
+    "completion": [],
     "models": [],
     "datasets": [],
 }
@@ -24,7 +26,9 @@ def test_help_names_every_option_the_way_people_type_it(cli, name):
     said = cli(name, "--help")
     assert (said.code, said.err) == (0, "")
     assert said.out.startswith(f"usage: torchcaps {name}")
-    assert COMMANDS[name][1:] in said.out
+    assert COMMANDS.about(name)[1:] in said.out
+    assert "required" not in said.out
+    assert said.out.rpartition("\n\n")[2].startswith("Example: ")
     for option in OPTIONS[name]:
         assert f"--{option}" in said.out
     assert "_" not in "".join(w for w in said.out.split() if w.startswith(("--", "[--")))
@@ -35,7 +39,7 @@ def test_every_option_of_a_study_is_explained(cli, study):
     said = cli("study", study, "--help")
     assert (said.code, said.err) == (0, "")
     assert said.out.startswith(f"usage: torchcaps study {study}")
-    lines = " ".join(said.out.split())
+    lines = " ".join(said.out.partition("Example: ")[0].split())
     for field in fields(STUDIES[study].options):
         head = f"--{field.name.replace('_', '-')} "
         after = lines.rpartition(head)[2]
@@ -44,8 +48,9 @@ def test_every_option_of_a_study_is_explained(cli, study):
 
 def test_every_option_of_a_recipe_is_explained(cli):
     lines = " ".join(cli("train", "--help").out.split())
-    assert "Adam's learning rate at the start. (type: float, default: 0.001)" in lines
-    assert "Passes over the training images. (type: int, default: 30)" in lines
+    assert "--lr N Adam's learning rate at the start (default: 0.001)." in lines
+    assert "--subpixel {true,false} Shift by up to half a pixel more" in lines
+    assert "null" not in lines
     assert "--schedule {constant,cosine,sabour2017}" in lines
 
 
@@ -55,7 +60,7 @@ def test_study_alone_lists_the_studies(cli, words):
     assert said.code == 0
     for name in STUDIES:
         assert f"  {name} " in said.out
-        assert STUDIES[name].about in said.out
+        assert STUDIES.about(name) in said.out
 
 
 def test_models_lists_each_with_its_parameters(cli):
@@ -69,4 +74,4 @@ def test_models_lists_each_with_its_parameters(cli):
 def test_datasets_lists_each_with_a_line(cli):
     said = cli("datasets")
     assert {*tc.list_datasets()} <= {*said.words}
-    assert "Handwritten digits (Alpaydin and Kaynak 1998, UCI)" in said.out
+    assert "Handwritten digits of 8x8 pixels (UCI)" in said.out

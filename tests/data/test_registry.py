@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from torchcaps.data import ImageDataset, list_datasets, load_dataset
-from torchcaps.data.registry import register
+from torchcaps.data.catalogue import DATASETS, register
 from torchcaps.data.splits import SPLITS
 
 
@@ -93,6 +93,23 @@ def test_an_unknown_name_lists_the_known_ones_and_the_nearest(arguments, options
 def test_a_name_is_taken_once():
     with pytest.raises(ValueError, match="dataset 'digits' is registered already"):
         register("digits")(load_dataset)
+
+
+def test_a_users_own_dataset_is_loaded_and_described_like_ours(monkeypatch):
+    monkeypatch.setattr(DATASETS, "_entries", dict(DATASETS._entries))
+    monkeypatch.setattr(DATASETS, "_abouts", dict(DATASETS._abouts))
+
+    @register("dots")
+    def dots(split, root, *, size=2):
+        """White dots.
+
+        size: pixels of a side.
+        """
+        return ImageDataset(torch.ones(3, 1, size, size), torch.tensor([0, 1, 0]), ("a", "b"))
+
+    assert load_dataset("dots", size=5).in_shape == (1, 5, 5)
+    assert DATASETS.about("dots") == "White dots."
+    assert "dots" in list_datasets()
 
 
 def test_importing_the_floor_leaves_downloads_and_pictures_alone():

@@ -33,7 +33,7 @@ def test_every_picture_of_the_folder_is_shown_and_small():
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_understood(command, capsys):
-    """--print_config ends a command once its options are parsed."""
+    """--print-config ends a command once its options are parsed."""
     program, *words = shlex.split(command)
     if program == "python":
         assert (ROOT / words[0]).is_file()
@@ -41,7 +41,7 @@ def test_every_command_is_understood(command, capsys):
     assert program == "torchcaps"
     assert words[0] in ("train", "study")
     with pytest.raises(SystemExit) as ended:
-        raise SystemExit(main([*words, "--print_config"]))
+        raise SystemExit(main([*words, "--print-config"]))
     said = capsys.readouterr()
     assert ended.value.code in (None, 0), said.err
     assert "model:" in said.out

@@ -218,7 +218,7 @@ def test_a_model_whose_layers_are_not_known_is_refused_before_a_step_is_taken(mo
             super().__init__(in_shape, num_classes)
             self.weight = torch.nn.Parameter(torch.zeros(1))
 
-    monkeypatch.setitem(MODELS._entries, "foreign", Preset(Foreign, {}, "a stranger"))
+    monkeypatch.setitem(MODELS._entries, "foreign", Preset(Foreign, {}))
     with pytest.raises(ValueError, match="layers, model: expected one of CapsNet"):
         EquivarianceOptions(beside=("foreign",), faces_images=32).check()
 
@@ -230,7 +230,7 @@ def test_a_model_whose_layers_are_not_known_is_refused_before_a_step_is_taken(mo
 def test_the_command_gives_the_options_back(options):
     words = shlex.split(options.command())
     assert words[:3] == ["torchcaps", "study", "equivariance"]
-    parser = make_parser("study equivariance", "a study")
+    parser = make_parser("study equivariance", "a study", "", "")
     parser.add_class_arguments(EquivarianceOptions, None)
     assert EquivarianceOptions(**vars(parse(parser, words[3:]))) == options
 

@@ -149,7 +149,7 @@ def test_bad_options_are_refused_before_a_step_is_taken(options, text):
 def test_the_command_gives_the_options_back(options):
     words = shlex.split(options.command())
     assert words[:3] == ["torchcaps", "study", "iterations"]
-    parser = make_parser("study iterations", "a study")
+    parser = make_parser("study iterations", "a study", "", "")
     parser.add_class_arguments(IterationsOptions, None)
     assert IterationsOptions(**vars(parse(parser, words[3:]))) == options
 

@@ -81,7 +81,7 @@ def test_the_command_of_the_defaults_is_the_bare_one():
 def test_the_command_gives_the_options_back(options):
     words = shlex.split(options.command())
     assert words[:3] == ["torchcaps", "study", "rotation"]
-    parser = make_parser("study rotation", "a study")
+    parser = make_parser("study rotation", "a study", "", "")
     parser.add_class_arguments(RotationOptions, None)
     assert RotationOptions(**vars(parse(parser, words[3:]))) == options
 

@@ -100,7 +100,7 @@ def test_the_classes_under_the_drawings_are_what_the_model_says(study, told):
 
 
 def test_three_models_of_which_the_first_draws_nothing(tmp_path, read_page, monkeypatch):
-    monkeypatch.setitem(MODELS._entries, "narrow", Preset(CNN, {"hidden": 4}, "a small cnn"))
+    monkeypatch.setitem(MODELS._entries, "narrow", Preset(CNN, {"hidden": 4}))
     options = RotationOptions(
         model="cnn",
         beside=("narrow", "capsnet_small"),

@@ -1,15 +1,14 @@
 """`torchcaps datasets`: what can be loaded."""
 
+from jsonargparse import Namespace
 from rich.console import Console
 from rich.table import Table
 
-from torchcaps.cli.parser import make_parser, parse
-from torchcaps.data.registry import describe_datasets
+from torchcaps.data.catalogue import DATASETS
 
 
-def run(words: list[str]) -> None:
-    parse(make_parser("datasets", "list the datasets"), words)
+def run(options: Namespace) -> None:
     table = Table("dataset", "what it is")
-    for name, about in describe_datasets().items():
-        table.add_row(name, about)
+    for name in DATASETS:
+        table.add_row(name, DATASETS.about(name))
     Console().print(table)

@@ -3,29 +3,20 @@
 import json
 from pathlib import Path
 
+from jsonargparse import Namespace
 from rich.console import Console
 from rich.table import Table
 
-from torchcaps.cli.parser import make_parser, parse
 from torchcaps.data import load_dataset
 from torchcaps.data.transforms import rotate
+from torchcaps.machine import resolve_device
 from torchcaps.models import load_model
 from torchcaps.training import Recipe, evaluate
 from torchcaps.training.run_folder import CONFIG
 
 
-def run(words: list[str]) -> None:
-    parser = make_parser("evaluate", "test a trained model")
-    parser.add_argument("model", type=str, help="A run, a model's folder, or a hub id.")
-    parser.add_argument("--data", type=str | None, help="Dataset (default: the run's).")
-    parser.add_argument("--root", type=str | None, help="Folder of the data files.")
-    parser.add_argument("--split", type=str, default="test", help="Part of the dataset.")
-    parser.add_argument(
-        "--rotate", type=float, default=0.0, help="Turn the images by so many degrees first."
-    )
-    parser.add_argument("--json", action="store_true", help="Print JSON instead of a table.")
-    options = parse(parser, words)
-    model = load_model(options.model)
+def run(options: Namespace) -> None:
+    model = load_model(options.model).to(resolve_device(options.device))
     config = Path(options.model) / CONFIG
     recipe = Recipe.load(config) if config.is_file() else None
     data = options.data or (recipe.data if recipe else "digits")

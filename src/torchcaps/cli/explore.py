@@ -5,30 +5,16 @@ import webbrowser
 from threading import Thread
 
 import torch
+from jsonargparse import Namespace
 
-from torchcaps.cli.parser import make_parser, parse
+from torchcaps.cli.options import PORT
 from torchcaps.explorer.guard import is_loopback
 from torchcaps.explorer.serving import address, listen, serve
 from torchcaps.explorer.state import open_explorer
+from torchcaps.machine import resolve_device
 
-PORT = 8765
 
-
-def run(words: list[str]) -> None:
-    parser = make_parser("explore", "open a local web page that shows what capsules think")
-    parser.add_argument(
-        "runs",
-        type=str,
-        nargs="*",
-        help="Runs or studies to look at (default: the newest runs in ./runs; with none, the page "
-        "offers to train).",
-    )
-    parser.add_argument(
-        "--port", type=int, default=PORT, help="Port; if it is taken, the next free one; 0 is any."
-    )
-    parser.add_argument("--host", type=str, default="127.0.0.1", help="Address to listen on.")
-    parser.add_argument("--no_browser", action="store_true", help="Do not open a browser.")
-    options = parse(parser, words)
+def run(options: Namespace) -> None:
     if not 0 <= options.port <= 65535:
         raise ValueError(
             f"explore, --port: expected 0 to 65535; got {options.port}; leave it out for {PORT}"
@@ -36,7 +22,7 @@ def run(words: list[str]) -> None:
     # A page asks for several things at once: a core for each is faster than all cores for one,
     # whose threads wait for each other, and for long where something else keeps a core busy.
     torch.set_num_threads(1)
-    explorer = open_explorer(options.runs)
+    explorer = open_explorer(options.runs, resolve_device(options.device))
     with listen(options.host, options.port) as listening:
         port = listening.getsockname()[1]
         if options.port not in (0, port):

@@ -1,23 +1,20 @@
-"""`torchcaps COMMAND ...`: finds the command, turns a user's mistake into one line."""
+"""`torchcaps COMMAND ...`: finds the command, turns a user's mistake into one line.
 
+Torch is loaded by the command that needs it, within `main`, so that Ctrl-C is answered there too.
+"""
+
+import os
 import sys
 import warnings
 from importlib import import_module
 
+import torchcaps
+from torchcaps.cli.commands import COMMANDS
 from torchcaps.registry import Registry
 
-COMMANDS: Registry[str] = Registry("command")
-for _name, _about in {
-    "train": "train a model, or continue a run",
-    "evaluate": "test a trained model",
-    "predict": "say what is on image files",
-    "study": "run a whole experiment, from data to report",
-    "explore": "open a local web page that shows what capsules think",
-    "models": "list the models",
-    "datasets": "list the datasets",
-}.items():
-    COMMANDS.add(_name)(_about)
-
+OPTIONS: Registry[None] = Registry("option")
+OPTIONS.add("--help")(None)
+OPTIONS.add("--version")(None)
 USAGE_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 
 
@@ -25,12 +22,16 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code: 0, 1 (it failed), 2 (wrong use), 130 (Ctrl-C)."""
     words = sys.argv[1:] if arguments is None else arguments
     if not words or words[0] in ("-h", "--help", "--version"):
-        print(_version() if "--version" in words[:1] else _help())
+        version = f"torchcaps {torchcaps.__version__}"
+        print(version if "--version" in words[:1] else _help())
         return 0
     warnings.formatwarning = lambda message, *_, **__: f"torchcaps: {message}\n"
     try:
-        COMMANDS[words[0]]
+        (OPTIONS if words[0].startswith("-") else COMMANDS).about(words[0])
         return _run(words[0], words[1:])
+    except BrokenPipeError:  # who read the output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILURE
     except KeyboardInterrupt as error:
         return _say(str(error) or "stopped", INTERRUPTED)
     except (ValueError, FileNotFoundError, IsADirectoryError) as error:
@@ -47,8 +48,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(name: str, words: list[str]) -> int:
-    # Only the command that was asked for is imported: `torchcaps models` loads no trainer.
-    import_module(f"torchcaps.cli.{name}").run(words)
+    from torchcaps.cli.options import read
+
+    options = read(name, words)
+    # Only now the command, and torch with it: a wrong option is refused at once.
+    import_module(f"torchcaps.cli.{name}").run(options)
+    sys.stdout.flush()
     return 0
 
 
@@ -58,15 +63,10 @@ def _say(message: str, code: int) -> int:
 
 
 def _help() -> str:
-    lines = "\n".join(f"  {name:<10} {COMMANDS[name]}" for name in COMMANDS)
+    width = max(map(len, COMMANDS))
+    lines = "\n".join(f"  {name:<{width}}  {COMMANDS.about(name)}" for name in COMMANDS)
     return (
         "usage: torchcaps COMMAND [options]\n\nCapsule networks: train, test and study them.\n\n"
-        f"{lines}\n\nEach command explains itself: torchcaps COMMAND --help\n"
-        "A first result in a minute:  torchcaps study rotation --seeds 1"
+        f"{lines}\n\nThe options of a command:   torchcaps COMMAND --help\n"
+        "A first result in a minute: torchcaps study rotation --seeds 1"
     )
-
-
-def _version() -> str:
-    import torchcaps
-
-    return f"torchcaps {torchcaps.__version__}"

@@ -1,7 +1,7 @@
 """One look for all commands: options with hyphens, YAML configurations, errors of one line."""
 
 import re
-from argparse import ArgumentError
+from argparse import SUPPRESS, Action, ArgumentError
 from difflib import get_close_matches
 
 from jsonargparse import (
@@ -12,45 +12,81 @@ from jsonargparse import (
 )
 
 set_parsing_settings(docstring_parse_attribute_docstrings=True)
+BESIDE_RESUME = {"--resume", "--quiet", "--log", "--device"}
 
 
 class _Formatter(DefaultHelpFormatter):
-    """Options are shown the way people type them: --train-images."""
+    """Options are shown the way people type them: --train-images N, default [cnn]."""
 
     def format_help(self) -> str:
         return _hyphens(super().format_help())
 
+    def _get_help_string(self, action: Action) -> str:
+        text = action.help or ""
+        said = not action.option_strings or action.nargs == 0 or "(default:" in text
+        if said or action.default in (None, SUPPRESS):
+            return text
+        return f"{text.rstrip('.')} (default: {_typed(action.default)})."
 
-def make_parser(name: str, about: str) -> ArgumentParser:
-    """The parser of a command, for it to add its options to."""
-    return ArgumentParser(
-        prog=f"torchcaps {name}",
-        description=f"{about[0].upper()}{about[1:]}.",
+    def _get_default_metavar_for_optional(self, action: Action) -> str:
+        number = (self._get_type_str(action) or "").startswith(("int", "float"))
+        return "N" if number else super()._get_default_metavar_for_optional(action)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        """Lists and examples keep their lines."""
+        fill = super()._fill_text
+        return "\n".join(
+            fill(each, width, indent) if each[:1] != " " else each for each in text.split("\n")
+        )
+
+
+def make_parser(name: str, about: str, usage: str, example: str) -> ArgumentParser:
+    """The parser of a command, for it to add its options to; `example` is a whole line."""
+    program = f"torchcaps {name}"
+    parser = ArgumentParser(
+        prog=program,
+        usage=f"{program} {usage}".rstrip(),
+        description=f"{about[0].upper()}{about[1:]}.".replace("?.", "?"),
+        epilog=f"Example: {example}",
         formatter_class=_Formatter,
         exit_on_error=False,
+        add_help=False,
     )
+    parser.add_argument("-h", "--help", action="help", help="Show this help and exit.")
+    return parser
 
 
 def add_config(parser: ArgumentParser) -> None:
-    """--config FILE reads options from YAML, --print_config writes such a file."""
-    parser.add_argument("--config", action="config", help="Options from a YAML file.")
+    """--config FILE reads options from YAML, --print-config writes such a file."""
+    parser.add_argument("--config", action="config", help="Read options from this YAML file.")
+    for action in parser._actions:
+        if "--print_config" in action.option_strings:
+            action.help, action.metavar = "Print the options as YAML for --config, and exit.", ""
+
+
+def option_names(parser: ArgumentParser) -> list[str]:
+    """The options of a parser, with hyphens."""
+    names = (name for action in parser._actions for name in action.option_strings)
+    return [_hyphens(name) for name in names if name.startswith("--")]
 
 
 def parse(parser: ArgumentParser, words: list[str]) -> Namespace:
     """Options from the command line. Raises a `ValueError` of one line, with the remedy."""
     try:
-        return parser.parse_args([_underscores(word) for word in words])
+        options = parser.parse_args([_underscores(word) for word in words])
     except ArgumentError as error:
         raise ValueError(_explain(str(error), parser)) from None
     except UnicodeDecodeError:
         raise ValueError("--config: expected YAML; got a file that is no text") from None
+    if options.get("resume") is not None:
+        _refuse_beside_resume(words)
+    return options
 
 
-def refuse_beside_resume(words: list[str], *allowed: str) -> None:
+def _refuse_beside_resume(words: list[str]) -> None:
     """Raise a `ValueError` for options beside --resume: they would be ignored."""
-    options = [word.partition("=")[0].replace("_", "-") for word in words if word[:2] == "--"]
-    extra = sorted(set(options) - {"--resume", "--quiet", *allowed})
-    if extra:
+    given = {word.partition("=")[0].replace("_", "-") for word in words if word[:2] == "--"}
+    if extra := sorted(given - BESIDE_RESUME):
         raise ValueError(
             f"--resume: expected no options beside it, since what was begun keeps its own; "
             f"got {', '.join(extra)}; leave them out, or start anew in another --out"
@@ -67,13 +103,16 @@ def _explain(message: str, parser: ArgumentParser) -> str:
         text = re.sub(
             r"expected tuple\. Got value: (.*)", r"expected a list; got \1; try '[\1]'", text
         )
-        return f"--{key[1].replace('_', '-')}: {text}; {help_line}"
+        options = [action.dest for action in parser._actions if action.option_strings]
+        name = _hyphens(f"--{key[1]}") if key[1].partition(".")[0] in options else key[1]
+        return f"{name}: {text}; {help_line}"
     unknown = re.match(r"unrecognized arguments: (\S+)", message, re.IGNORECASE)
     if unknown:
-        known = [o for action in parser._actions for o in action.option_strings]
-        near = get_close_matches(_underscores(unknown[1]), known, n=1)
-        hint = f"did you mean {near[0].replace('_', '-')}?" if near else help_line
-        return f"unknown option {unknown[1].replace('_', '-')}; {hint}"
+        word = _hyphens(unknown[1])
+        near = get_close_matches(word, option_names(parser), n=1)
+        hint = f"did you mean {near[0]}?" if near else help_line
+        kind = "option" if word.startswith("-") else "argument"
+        return f"unknown {kind} {word}; {hint}"
     unknown = re.match(r"Option '(.+?)' is not accepted", message)
     if unknown:
         near = get_close_matches(unknown[1], [action.dest for action in parser._actions], n=1)
@@ -92,3 +131,10 @@ def _underscores(word: str) -> str:
 
 def _hyphens(text: str) -> str:
     return re.sub(r"--[a-z_]+", lambda option: option[0].replace("_", "-"), text)
+
+
+def _typed(value: object) -> str:
+    """A value as it is typed on the command line: [cnn,pooled_cnn], true."""
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(_typed, value))}]"
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -6,35 +6,26 @@ from io import BytesIO
 from pathlib import Path
 
 import torch
+from jsonargparse import Namespace
 from PIL import Image
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 from torch import Tensor
 
-from torchcaps.cli.parser import make_parser, parse
 from torchcaps.data.images import read_image
 from torchcaps.files import write_whole
+from torchcaps.machine import resolve_device
 from torchcaps.models import Model, Output, load_model
 
 
-def run(words: list[str]) -> None:
-    parser = make_parser("predict", "say what is on image files")
-    parser.add_argument("model", type=str, help="A run, a model's folder, or a hub id.")
-    parser.add_argument("images", type=str, nargs="+", help="Image files, resized to the model's.")
-    parser.add_argument(
-        "--invert", action="store_true", help="For dark ink on paper, where training had bright."
-    )
-    parser.add_argument(
-        "--save_reconstruction", type=str | None, help="Folder for what the capsules draw."
-    )
-    options = parse(parser, words)
-    model = load_model(options.model)
+def run(options: Namespace) -> None:
+    model = load_model(options.model).to(resolve_device(options.device))
     images = torch.stack([read_image(path, model.in_shape) for path in options.images])
     if options.invert:
         images = 1 - images
     with torch.no_grad():
-        out = model(images)
+        out = model(images.to(resolve_device(options.device)))
     if options.save_reconstruction and out.reconstruction is None:
         raise ValueError(
             f"predict, --save-reconstruction: expected a model with a decoder; {model.name} has "
@@ -82,7 +73,7 @@ def _names(paths: list[str]) -> Iterator[str]:
 
 
 def _png(picture: Tensor) -> bytes:
-    pixels = (picture.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+    pixels = (picture.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
     buffer = BytesIO()
     Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(buffer, "PNG")
     return buffer.getvalue()

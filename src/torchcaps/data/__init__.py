@@ -1,7 +1,38 @@
 """Datasets by name, and the moves that change images."""
 
-from . import digits, faces, folder, mnist  # noqa: F401  importing them registers them
-from .dataset import ImageDataset
-from .registry import list_datasets, load_dataset
+from typing import TYPE_CHECKING
 
-__all__ = ["ImageDataset", "list_datasets", "load_dataset"]
+from torchcaps.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from . import digits, faces, folder, mnist, transforms
+    from .catalogue import list_datasets, register
+    from .dataset import ImageDataset
+    from .registry import load_dataset
+
+__all__ = [
+    "ImageDataset",
+    "digits",
+    "faces",
+    "folder",
+    "list_datasets",
+    "load_dataset",
+    "mnist",
+    "register",
+    "transforms",
+]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "ImageDataset": "torchcaps.data.dataset:ImageDataset",
+        "digits": "torchcaps.data.digits",
+        "faces": "torchcaps.data.faces",
+        "folder": "torchcaps.data.folder",
+        "list_datasets": "torchcaps.data.catalogue:list_datasets",
+        "load_dataset": "torchcaps.data.registry:load_dataset",
+        "mnist": "torchcaps.data.mnist",
+        "register": "torchcaps.data.catalogue:register",
+        "transforms": "torchcaps.data.transforms",
+    },
+)

@@ -9,13 +9,12 @@ import numpy as np
 import torch
 
 from .dataset import ImageDataset
-from .registry import Root, register
+from .registry import Root
 from .splits import stratified
 
 _SPLIT_SEED = 1998
 
 
-@register("digits")
 def digits(split: str, root: Root) -> ImageDataset:
     """Handwritten digits (Alpaydin and Kaynak 1998, UCI), embedded; `root` is not used.
 

@@ -14,7 +14,7 @@ from .counter import noise
 from .dataset import ImageDataset
 from .faces_ink import ink
 from .faces_scene import CLASSES, SCRAMBLED, Scene, imagine
-from .registry import Root, register
+from .registry import Root
 
 _STREAM = 1
 _SPLIT_SEED = 2011  # transforming auto-encoders, the first capsules
@@ -63,7 +63,6 @@ def draw(
     return Drawing(images.add_(grain.mul_(scene.noise.view(-1, 1, 1, 1))).clamp_(0, 1), scene)
 
 
-@register("faces")
 def faces(
     split: str, root: Root, *, task: str = "wholes", missing: float = 0.75, size: int = 32
 ) -> ImageDataset:

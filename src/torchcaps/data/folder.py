@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .dataset import ImageDataset
 from .images import read_pixels
-from .registry import Root, register
+from .registry import Root
 from .splits import hold_out, stratified
 
 _SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -19,7 +19,6 @@ _PARTS = ("train", "validation", "test")
 Labelled = tuple[list[Path], Tensor]
 
 
-@register("folder")
 def folder(
     split: str, root: Root, *, size: int | tuple[int, int] = 32, channels: int = 3
 ) -> ImageDataset:
@@ -36,7 +35,7 @@ def folder(
         got = "none" if base is None else f"{base}, which is no folder"
         raise ValueError(
             f"load_dataset 'folder', root: expected a folder with one folder for each class; "
-            f"got {got}; give it as root=..."
+            f"got {got}; name it: root in Python, --root on the command line"
         )
     divided = (base / "train").is_dir() and (base / "test").is_dir()
     classes = _subfolders(base / "train" if divided else base)

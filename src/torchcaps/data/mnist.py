@@ -9,7 +9,7 @@ from torch import Tensor
 from .dataset import ImageDataset
 from .fetch import data_root, locate
 from .idx import read_idx
-from .registry import Root, register
+from .registry import Root
 from .splits import hold_out
 
 _SPLIT_SEED = 2017
@@ -50,14 +50,12 @@ _FASHION_CLASSES = (
 )  # fmt: skip
 
 
-@register("mnist")
 def mnist(split: str, root: Root) -> ImageDataset:
     """Handwritten digits (LeCun, Cortes, Burges 1998); files in `root`/mnist/."""
     images, labels = _read(data_root(root) / "mnist", split, _MNIST_URL, _MNIST_SHA256)
     return _cut(ImageDataset(images, labels, _MNIST_CLASSES, name="mnist", split=split))
 
 
-@register("fashion_mnist")
 def fashion_mnist(split: str, root: Root) -> ImageDataset:
     """Clothes (Xiao, Rasul, Vollgraf 2017); files in `root`/fashion_mnist/."""
     images, labels = _read(data_root(root) / "fashion_mnist", split, _FASHION_URL, _FASHION_SHA256)

@@ -1,42 +1,19 @@
-"""The datasets by name."""
+"""A dataset by its name."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from os import PathLike
 from typing import Any
 
 from torchcaps.registry import Registry
 
+from .catalogue import DATASETS
 from .dataset import ImageDataset
 from .splits import SPLITS
 
 Root = str | PathLike[str] | None
-Loader = Callable[..., ImageDataset]
-
-_loaders: Registry[Loader] = Registry("dataset")
-
-
-def register(name: str) -> Callable[[Loader], Loader]:
-    """Decorator: make a loader known as `load_dataset(name)`.
-
-    The loader is called as `loader(split, root, **options)`: `split` is one of SPLITS, `root` is
-    what the caller gave, and its keyword-only parameters are the dataset's options.
-    """
-    return _loaders.add(name)
-
-
-def list_datasets() -> list[str]:
-    """The names `load_dataset` knows, sorted."""
-    return sorted(_loaders)
-
-
-def describe_datasets() -> dict[str, str]:
-    """The first line of what each dataset says of itself, by name."""
-    return {
-        name: (_loaders[name].__doc__ or "").strip().split("\n", 1)[0] for name in list_datasets()
-    }
 
 
 def load_dataset(
@@ -57,7 +34,7 @@ def load_dataset(
     >>> load_dataset("digits", split="test")
     ImageDataset('digits', split='test', 360 images of (1, 8, 8), 10 classes)
     """
-    loader = _loaders[name]
+    loader = DATASETS[name]
     _require(f"split of dataset {name!r}", split, SPLITS)
     parameters = inspect.signature(loader).parameters.values()
     known = [each.name for each in parameters if each.kind is inspect.Parameter.KEYWORD_ONLY]

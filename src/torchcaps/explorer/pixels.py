@@ -14,7 +14,7 @@ def pixels_json(image: Tensor) -> dict[str, Any]:
     """A floating image [C,H,W] in [0,1], or one of uint8."""
     if image.is_floating_point():
         image = image.clamp(0, 1).mul(255).round().to(torch.uint8)
-    data = b64encode(image.contiguous().numpy().tobytes()).decode("ascii")
+    data = b64encode(image.contiguous().cpu().numpy().tobytes()).decode("ascii")
     return {"shape": list(image.shape), "data": data}
 
 

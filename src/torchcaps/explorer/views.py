@@ -44,7 +44,7 @@ def view(look: Look) -> dict[str, Any]:
         "image": pixels_json(moved),
         "original": pixels_json(original),
         "label": label,
-        "answers": [_answer(shown, shown.model(both)) for shown in look.models.models],
+        "answers": [_answer(shown, shown(both)) for shown in look.models.models],
     }
 
 
@@ -55,12 +55,12 @@ def sweep(request: Sweep) -> dict[str, Any]:
     if request.label is not None:
         label = request.label
     if label is None:
-        label = int(request.models.models[0].model(original[None]).scores.argmax())
+        label = int(request.models.models[0](original[None]).scores.argmax())
     images = original.expand(len(SWEEP), -1, -1, -1)
     turned = affine(images, **{**request.move._asdict(), "degrees": torch.tensor(SWEEP)})
     curves = []
     for shown in request.models.models:
-        scores = _scores(shown, shown.model(turned))
+        scores = _scores(shown, shown(turned))
         curves.append(
             {
                 "model": shown.id,
@@ -75,9 +75,10 @@ def sweep(request: Sweep) -> dict[str, Any]:
 def decode(request: Decode) -> dict[str, Any]:
     """What a pose looks like: all other capsules are silent."""
     model = request.shown.model
-    poses = torch.zeros(1, model.num_classes, len(request.pose))
-    poses[0, request.label] = torch.tensor(request.pose)
-    image = model.decode(poses, torch.tensor([request.label]))
+    device = request.shown.device
+    poses = torch.zeros(1, model.num_classes, len(request.pose), device=device)
+    poses[0, request.label] = torch.tensor(request.pose, device=device)
+    image = model.decode(poses, torch.tensor([request.label], device=device))
     assert image is not None
     return {"image": pixels_json(image[0])}
 

@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from torchcaps.data import ImageDataset
 from torchcaps.explorer.refusal import Refused
-from torchcaps.models import Model, load_model
+from torchcaps.models import Model, Output, load_model
 from torchcaps.training import Recipe
 from torchcaps.training.run_folder import CONFIG
 
 SETS = ("digits", "faces")
+CPU = torch.device("cpu")
 _FIRST = 50  # images of each class that a page may choose among
 
 
@@ -28,6 +30,14 @@ class Shown:
 
     iterations: int | None  # of its routing; None without
     can: dict[str, bool]
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+    def __call__(self, images: Tensor) -> Output:
+        """The model's answer to images that lie on any device."""
+        return self.model(images.to(self.device))
 
     @property
     def has_lengths(self) -> bool:
@@ -98,8 +108,11 @@ def workspace_of(recipe: Recipe) -> str:
     return "faces" if recipe.data == "faces" and wholes else "digits"
 
 
-def load_workspace(id: str, folders: list[Path], recipe: Recipe) -> Workspace:
-    """The models in `folders`, on the test images of the first; of `recipe` if there are none.
+def load_workspace(
+    id: str, folders: list[Path], recipe: Recipe, device: torch.device = CPU
+) -> Workspace:
+    """The models in `folders`, on `device`, and the test images of the first; of `recipe` if there
+    are none.
 
     Raises a `ValueError` for a model that cannot be loaded, that answers with NaN, or that
     does not fit the others.
@@ -109,11 +122,11 @@ def load_workspace(id: str, folders: list[Path], recipe: Recipe) -> Workspace:
     test_set = recipe.load_data("test")
     models: list[Shown] = []
     for folder in folders:
-        model = load_model(folder)
+        model = load_model(folder).to(device)
         _check_fits(model, folder, test_set, folders[0])
         taken = sum(shown.model.name == model.name for shown in models)
         name = f"{model.name}-{taken + 1}" if taken else model.name
-        models.append(_shown(name, folder, model))
+        models.append(_shown(name, folder, model.to(device)))
     return Workspace(id, recipe, test_set, tuple(models))
 
 
@@ -129,7 +142,7 @@ def _check_fits(model: Model, folder: Path, test_set: ImageDataset, first: Path)
 @torch.inference_mode()
 def _shown(id: str, folder: Path, model: Model) -> Shown:
     """Asks the model once what it can. The first forward also makes what later ones reuse."""
-    image = torch.zeros(1, *model.in_shape)
+    image = torch.zeros(1, *model.in_shape, device=next(model.parameters()).device)
     out, explanation = model(image), model.explain(image)
     if not bool(out.scores.isfinite().all()):
         raise ValueError(

@@ -1,13 +1,19 @@
 """Architectures, one a file, and the catalogue that names them."""
 
-from torchcaps.models.capsnet import CapsNet
-from torchcaps.models.catalogue import create_model, list_models
-from torchcaps.models.cnn import CNN
-from torchcaps.models.equivariant_capsnet import EquivariantCapsNet
-from torchcaps.models.explanation import Explanation
-from torchcaps.models.model import Model, Output
-from torchcaps.models.pooled_cnn import PooledCNN
-from torchcaps.models.saving import load_model, save_model
+from typing import TYPE_CHECKING
+
+from torchcaps.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from torchcaps.models.capsnet import CapsNet
+    from torchcaps.models.catalogue import list_models
+    from torchcaps.models.cnn import CNN
+    from torchcaps.models.create import create_model
+    from torchcaps.models.equivariant_capsnet import EquivariantCapsNet
+    from torchcaps.models.explanation import Explanation
+    from torchcaps.models.model import Model, Output
+    from torchcaps.models.pooled_cnn import PooledCNN
+    from torchcaps.models.saving import load_model, save_model
 
 __all__ = [
     "CNN",
@@ -22,3 +28,20 @@ __all__ = [
     "load_model",
     "save_model",
 ]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "CNN": "torchcaps.models.cnn:CNN",
+        "CapsNet": "torchcaps.models.capsnet:CapsNet",
+        "EquivariantCapsNet": "torchcaps.models.equivariant_capsnet:EquivariantCapsNet",
+        "Explanation": "torchcaps.models.explanation:Explanation",
+        "Model": "torchcaps.models.model:Model",
+        "Output": "torchcaps.models.model:Output",
+        "PooledCNN": "torchcaps.models.pooled_cnn:PooledCNN",
+        "create_model": "torchcaps.models.create:create_model",
+        "list_models": "torchcaps.models.catalogue:list_models",
+        "load_model": "torchcaps.models.saving:load_model",
+        "save_model": "torchcaps.models.saving:save_model",
+    },
+)

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from torchcaps.files import write_whole
-from torchcaps.models.catalogue import create_model
+from torchcaps.models.create import create_model
 from torchcaps.models.model import Model
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"

@@ -1,15 +1,5 @@
-"""Whole experiments, from data to report. Importing this package registers them."""
+"""Whole experiments, from data to report; each is imported when it is asked for by name."""
 
-from torchcaps.studies import detection, equivariance, faces, iterations, rotation
 from torchcaps.studies.catalogue import STUDIES, Study, list_studies
 
-__all__ = [
-    "STUDIES",
-    "Study",
-    "detection",
-    "equivariance",
-    "faces",
-    "iterations",
-    "list_studies",
-    "rotation",
-]
+__all__ = ["STUDIES", "Study", "list_studies"]

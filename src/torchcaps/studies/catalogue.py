@@ -1,9 +1,10 @@
-"""Studies by name: an experiment from data to report."""
+"""Studies by name: an experiment from data to report. Listing them imports none of them."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from torchcaps.lazy import imported
 from torchcaps.registry import Registry
 
 
@@ -16,18 +17,41 @@ class Finding(NamedTuple):
 
 
 class Study(NamedTuple):
-    """options: a dataclass of what a person may set. run: `(options, folder, quiet) -> finding`.
-
+    """options: a dataclass of what a person may set.
+    run: `(options, folder, quiet, device) -> finding`; models are trained and tested on `device`.
     check: raises a `ValueError` for options that `run` would trip over, before a file is touched.
     """
 
     options: type[Any]
     check: Callable[[Any], object]
-    run: Callable[[Any, Path, bool], Finding]
-    about: str
+    run: Callable[[Any, Path, bool, str], Finding]
 
 
 STUDIES: Registry[Study] = Registry("study")
+# Name: the module whose STUDY it is, imported when the study is asked for; what the study is.
+for _name, (_module, _about) in {
+    "detection": (
+        "torchcaps.studies.detection",
+        "does a poor reconstruction reveal adversarial and out-of-distribution images?",
+    ),
+    "faces": (
+        "torchcaps.studies.faces",
+        "trained on whole objects, tested on scrambled ones: are the places of parts known?",
+    ),
+    "equivariance": (
+        "torchcaps.studies.equivariance",
+        "do poses rotate with the image, and can its angle be read from them?",
+    ),
+    "iterations": (
+        "torchcaps.studies.iterations",
+        "trained with 1 to 10 routing iterations, tested with 1 to 10: why three?",
+    ),
+    "rotation": (
+        "torchcaps.studies.rotation",
+        "trained on upright images, tested on rotated ones: capsules against a CNN",
+    ),
+}.items():
+    STUDIES.add_lazy(_name, _about, lambda module=_module: imported(f"{module}:STUDY"))
 
 
 def list_studies() -> list[str]:

@@ -37,11 +37,16 @@ class Comparison(Experiment):
         for name in self.models:
             self.recipe(name, 0).build_model(train_set)
 
-    def train(self, folder: Path, *, quiet: bool) -> dict[str, list[Model]]:
-        """Every model with every seed."""
+    def train(self, folder: Path, *, quiet: bool, device: str) -> dict[str, list[Model]]:
+        """Every model with every seed, on `device`."""
         return {
             name: [
-                trained(self.recipe(name, seed), self.run_folder(folder, name, seed), quiet=quiet)
+                trained(
+                    self.recipe(name, seed),
+                    self.run_folder(folder, name, seed),
+                    quiet=quiet,
+                    device=device,
+                )
                 for seed in range(self.seeds)
             ]
             for name in self.models

@@ -18,7 +18,7 @@ from torchcaps.analysis.robustness.detection import (
 )
 from torchcaps.analysis.robustness.out_of_distribution import out_of_distribution
 from torchcaps.models import Model
-from torchcaps.studies.catalogue import STUDIES, Finding, Study
+from torchcaps.studies.catalogue import Finding, Study
 from torchcaps.studies.comparison import Comparison
 from torchcaps.studies.detection_report import DetectionResults, write_results
 from torchcaps.studies.detection_table import DetectionTable
@@ -83,14 +83,14 @@ class DetectionOptions(Comparison):
         super().check()
 
 
-def run(options: DetectionOptions, folder: Path, quiet: bool) -> Finding:
+def run(options: DetectionOptions, folder: Path, quiet: bool, device: str = "auto") -> Finding:
     """Train every model with every seed, attack it, show it strange images, write the report."""
     recipe = options.recipe(options.model, 0)
     validation, test_set = recipe.load_data("validation"), recipe.load_data("test")
     count = min(options.images, len(test_set))
     images, labels = test_set.batch(range(count))
     strange = out_of_distribution(test_set, count)
-    models = options.train(folder, quiet=quiet)
+    models = options.train(folder, quiet=quiet, device=device)
     found: dict[str, list[Detection]] = {name: [] for name in models}
     shown: dict[Attacked, Tensor] = {}
     with Progress(console=Console(stderr=True), disable=quiet) as progress:
@@ -146,11 +146,4 @@ def _attack(
     return made
 
 
-STUDIES.add("detection")(
-    Study(
-        DetectionOptions,
-        DetectionOptions.check,
-        run,
-        "the reconstruction as an alarm for attacked and strange images",
-    )
-)
+STUDY = Study(DetectionOptions, DetectionOptions.check, run)

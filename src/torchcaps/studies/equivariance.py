@@ -12,7 +12,7 @@ from torchcaps.analysis.representation.ridge import Splits, class_rows
 from torchcaps.data import ImageDataset
 from torchcaps.data.faces_scene import CLASSES
 from torchcaps.models import Model
-from torchcaps.studies.catalogue import STUDIES, Finding, Study
+from torchcaps.studies.catalogue import Finding, Study
 from torchcaps.studies.comparison import Comparison
 from torchcaps.studies.equivariance_measures import (
     accuracies,
@@ -76,10 +76,10 @@ class EquivarianceOptions(Comparison):
             layer_names(self.recipe(name, 0).build_model(datasets.train))
 
 
-def run(options: EquivarianceOptions, folder: Path, quiet: bool) -> Finding:
+def run(options: EquivarianceOptions, folder: Path, quiet: bool, device: str = "auto") -> Finding:
     """Train every model on both data sets, fit maps and probes, write tables, figures, report."""
-    models = options.train(folder, quiet=quiet)
-    on_faces = options.faces.train(folder / "faces", quiet=quiet)
+    models = options.train(folder, quiet=quiet, device=device)
+    on_faces = options.faces.train(folder / "faces", quiet=quiet, device=device)
     datasets = load_parts(options.recipe(options.model, 0), options.images)
     width = _width(models[options.model][0])
     asked = {
@@ -111,11 +111,4 @@ def _width(model: Model) -> int:
     return list(represent(model, torch.zeros(1, *model.in_shape)).values())[-1].shape[1]
 
 
-STUDIES.add("equivariance")(
-    Study(
-        EquivarianceOptions,
-        EquivarianceOptions.check,
-        run,
-        "do poses turn with the image, and do they say how it lies?",
-    )
-)
+STUDY = Study(EquivarianceOptions, EquivarianceOptions.check, run)

@@ -8,7 +8,7 @@ from rich.progress import Progress
 
 from torchcaps.analysis.representation.scrambled import measure_twins
 from torchcaps.data.faces import SCRAMBLED, draw
-from torchcaps.studies.catalogue import STUDIES, Finding, Study
+from torchcaps.studies.catalogue import Finding, Study
 from torchcaps.studies.comparison import Comparison
 from torchcaps.studies.faces_report import FacesResults, write_results
 from torchcaps.studies.faces_words import FacesTable
@@ -46,9 +46,9 @@ class FacesOptions(Comparison):
         return replace(super().recipe(model, seed), data="faces", data_options=own)
 
 
-def run(options: FacesOptions, folder: Path, quiet: bool) -> Finding:
+def run(options: FacesOptions, folder: Path, quiet: bool, device: str = "auto") -> Finding:
     """Train every model on whole things, ask it about faces and their twins, write the report."""
-    models = options.train(folder, quiet=quiet)
+    models = options.train(folder, quiet=quiet, device=device)
     test_set = options.recipe(options.model, 0).load_data("test")
     faces = draw(options.faces, ("face",), seed=_SEED).images
     twins = {kind: draw(options.faces, (kind,), seed=_SEED).images for kind in SCRAMBLED}
@@ -75,11 +75,4 @@ def run(options: FacesOptions, folder: Path, quiet: bool) -> Finding:
     return write_results(results, folder)
 
 
-STUDIES.add("faces")(
-    Study(
-        FacesOptions,
-        FacesOptions.check,
-        run,
-        "trained on whole things, asked about scrambled faces",
-    )
-)
+STUDY = Study(FacesOptions, FacesOptions.check, run)

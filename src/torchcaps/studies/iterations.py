@@ -9,7 +9,7 @@ from rich.progress import Progress
 from torchcaps.analysis.eval_mode import require_routing
 from torchcaps.analysis.routing.measures import measure_routing
 from torchcaps.analysis.routing.routing_trace import explain_routing
-from torchcaps.studies.catalogue import STUDIES, Finding, Study
+from torchcaps.studies.catalogue import Finding, Study
 from torchcaps.studies.experiment import Cost, Experiment
 from torchcaps.studies.iterations_report import IterationsResults, write_results
 from torchcaps.studies.iterations_table import IterationsTable
@@ -52,7 +52,7 @@ class IterationsOptions(Experiment):
             self.recipe_with(iterations, 0).build_model(train_set)
 
 
-def run(options: IterationsOptions, folder: Path, quiet: bool) -> Finding:
+def run(options: IterationsOptions, folder: Path, quiet: bool, device: str = "auto") -> Finding:
     """Train with every number of iterations and every seed, route the test images in many ways,
     write tables, figures and report."""
     test_set = options.recipe(options.model, 0).load_data("test")
@@ -62,6 +62,7 @@ def run(options: IterationsOptions, folder: Path, quiet: bool) -> Finding:
                 options.recipe_with(iterations, seed),
                 _run_folder(folder, iterations, seed),
                 quiet=quiet,
+                device=device,
             )
             for seed in range(options.seeds)
         ]
@@ -99,11 +100,4 @@ def _run_folder(folder: Path, iterations: int, seed: int) -> Path:
     return folder / "models" / f"iterations-{iterations}-{seed}"
 
 
-STUDIES.add("iterations")(
-    Study(
-        IterationsOptions,
-        IterationsOptions.check,
-        run,
-        "why three? trained with 1 to 10 routing iterations, tested with 1 to 10",
-    )
-)
+STUDY = Study(IterationsOptions, IterationsOptions.check, run)

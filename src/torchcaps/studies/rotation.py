@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from torchcaps.analysis.robustness.transform_robustness import measure_transform
-from torchcaps.studies.catalogue import STUDIES, Finding, Study
+from torchcaps.studies.catalogue import Finding, Study
 from torchcaps.studies.comparison import Comparison
 from torchcaps.studies.rotation_report import RotationResults, write_results
 from torchcaps.training.recipe import Schedule
@@ -39,10 +39,10 @@ class RotationOptions(Comparison):
         self.refuse_empty("angles")
 
 
-def run(options: RotationOptions, folder: Path, quiet: bool) -> Finding:
+def run(options: RotationOptions, folder: Path, quiet: bool, device: str = "auto") -> Finding:
     """Train every model with every seed, test at every angle, write tables, figures and report."""
     test_set = options.recipe(options.model, 0).load_data("test")
-    models = options.train(folder, quiet=quiet)
+    models = options.train(folder, quiet=quiet, device=device)
     curves = {}
     with Progress(console=Console(stderr=True), disable=quiet) as progress:
         for name, seeds in models.items():
@@ -65,11 +65,4 @@ def run(options: RotationOptions, folder: Path, quiet: bool) -> Finding:
     return write_results(results, folder)
 
 
-STUDIES.add("rotation")(
-    Study(
-        RotationOptions,
-        RotationOptions.check,
-        run,
-        "trained upright, tested turned: capsules against a CNN",
-    )
-)
+STUDY = Study(RotationOptions, RotationOptions.check, run)

@@ -1,8 +1,34 @@
 """From a recipe to a run folder, and from a model to its figures on a dataset."""
 
-from torchcaps.training.evaluate import Evaluation, evaluate
-from torchcaps.training.interrupt import Interrupted
-from torchcaps.training.loop import Diverged, resume, train
-from torchcaps.training.recipe import Recipe
+from typing import TYPE_CHECKING
 
-__all__ = ["Diverged", "Evaluation", "Interrupted", "Recipe", "evaluate", "resume", "train"]
+from torchcaps.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from torchcaps.training.evaluation import Evaluation, evaluate
+    from torchcaps.training.interrupt import Interrupted
+    from torchcaps.training.loop import Diverged, resume, train
+    from torchcaps.training.recipe import Recipe
+
+__all__ = [
+    "Diverged",
+    "Evaluation",
+    "Interrupted",
+    "Recipe",
+    "evaluate",
+    "resume",
+    "train",
+]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "Diverged": "torchcaps.training.loop:Diverged",
+        "Evaluation": "torchcaps.training.evaluation:Evaluation",
+        "Interrupted": "torchcaps.training.interrupt:Interrupted",
+        "Recipe": "torchcaps.training.recipe:Recipe",
+        "evaluate": "torchcaps.training.evaluation:evaluate",
+        "resume": "torchcaps.training.loop:resume",
+        "train": "torchcaps.training.loop:train",
+    },
+)

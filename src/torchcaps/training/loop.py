@@ -17,7 +17,8 @@ from torchcaps.models import save_model
 from torchcaps.training import run_folder
 from torchcaps.training.batches import Batches
 from torchcaps.training.checkpoints import Place, load_checkpoint, read_place, save_checkpoint
-from torchcaps.training.evaluate import evaluate
+from torchcaps.training.device import training_device
+from torchcaps.training.evaluation import evaluate
 from torchcaps.training.interrupt import Interrupted, StopRequest
 from torchcaps.training.precision import Precision, choose_precision
 from torchcaps.training.progress import TrainingProgress
@@ -35,15 +36,17 @@ def train(
     overwrite: bool = False,
     log: str | None = None,
     quiet: bool = False,
+    device: str = "auto",
 ) -> Path:
     """Train what `recipe` says and leave the run in `folder`, which is returned.
 
+    device: see `training_device`.
     log: a tracker that accelerate knows, such as "tensorboard", beside metrics.jsonl.
 
     Raises a `ValueError` for bad input or a folder in use, `Diverged` for a NaN or infinite loss,
     `Interrupted` after Ctrl-C, with the state saved. Under torchrun all processes train one model.
     """
-    loop = _Loop(recipe, Path(folder), log, quiet)
+    loop = _Loop(recipe, Path(folder), log, quiet, device)
     if loop.accelerator.is_main_process:
         run_folder.create_run(loop.folder, overwrite=overwrite)
         recipe.save(loop.folder / run_folder.CONFIG)
@@ -52,10 +55,12 @@ def train(
     return loop.run()
 
 
-def resume(folder: str | Path, *, log: str | None = None, quiet: bool = False) -> Path:
+def resume(
+    folder: str | Path, *, log: str | None = None, quiet: bool = False, device: str = "auto"
+) -> Path:
     """Continue the run in `folder` to the weights it would have had without the interruption."""
     folder = Path(folder)
-    loop = _Loop(Recipe.load(folder / run_folder.CONFIG), folder, log, quiet)
+    loop = _Loop(Recipe.load(folder / run_folder.CONFIG), folder, log, quiet, device)
     loop.restore()
     return loop.run()
 
@@ -63,9 +68,12 @@ def resume(folder: str | Path, *, log: str | None = None, quiet: bool = False) -
 class _Loop:
     """Everything a run needs in memory."""
 
-    def __init__(self, recipe: Recipe, folder: Path, log: str | None, quiet: bool) -> None:
+    def __init__(
+        self, recipe: Recipe, folder: Path, log: str | None, quiet: bool, device: str
+    ) -> None:
         self.recipe, self.folder, self.log = recipe, folder, log
-        self.accelerator = Accelerator(log_with=log, project_dir=folder)
+        self.accelerator = Accelerator(log_with=log, project_dir=folder, device_placement=False)
+        self.device = training_device(device, self.accelerator)
         self.main = self.accelerator.is_main_process
         self.train_set = recipe.load_data("train")
         self.validation_set = recipe.load_data("validation")
@@ -88,10 +96,6 @@ class _Loop:
             len(self.batches),
             shown=self.main and not quiet,
         )
-
-    @property
-    def device(self) -> torch.device:
-        return self.accelerator.device
 
     @property
     def checkpoint(self) -> Path:

@@ -1,4 +1,9 @@
-"""What a training run is made of: everything that decides the weights it ends with."""
+"""What a training run is made of: everything that decides the weights it ends with.
+
+Imports no torch, so that `torchcaps train --help` is quick; datasets and models load when used.
+"""
+
+from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
 from math import cos, pi
@@ -7,9 +12,9 @@ from typing import Any, Literal, get_args
 
 import yaml
 
-from torchcaps.data import ImageDataset, load_dataset
+from torchcaps import data as datasets
+from torchcaps import models
 from torchcaps.files import write_whole
-from torchcaps.models import Model, create_model
 from torchcaps.models.options import check_choice
 
 Schedule = Literal["constant", "cosine", "sabour2017"]
@@ -69,16 +74,16 @@ class Recipe:
         check_choice("Recipe", "schedule", self.schedule, get_args(Schedule))
         check_choice("Recipe", "precision", self.precision, get_args(AskedPrecision))
 
-    def load_data(self, split: str) -> ImageDataset:
+    def load_data(self, split: str) -> datasets.ImageDataset:
         """A split of the dataset; of the training split, `train_images` drawn by the seed."""
-        dataset = load_dataset(self.data, split, self.root, **self.data_options)
+        dataset = datasets.load_dataset(self.data, split, self.root, **self.data_options)
         if split == "train" and self.train_images is not None:
             return dataset.sample(self.train_images, self.seed)
         return dataset
 
-    def build_model(self, dataset: ImageDataset) -> Model:
+    def build_model(self, dataset: datasets.ImageDataset) -> models.Model:
         """The untrained model for the images and classes of `dataset`."""
-        model = create_model(
+        model = models.create_model(
             self.model, dataset.in_shape, dataset.num_classes, **self.model_options
         )
         model.classes = dataset.classes
@@ -97,7 +102,7 @@ class Recipe:
         write_whole(path, yaml.safe_dump(asdict(self), sort_keys=False))
 
     @classmethod
-    def load(cls, path: Path) -> "Recipe":
+    def load(cls, path: Path) -> Recipe:
         """Read a recipe that `save` wrote. Raises a `ValueError` where there is none."""
         try:
             values = yaml.safe_load(path.read_text())

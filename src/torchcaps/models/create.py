@@ -1,0 +1,35 @@
+"""A model by its name."""
+
+from inspect import signature
+from typing import Any
+
+from torchcaps.models.catalogue import MODELS
+from torchcaps.models.model import Model
+
+
+def create_model(
+    name: str, in_shape: tuple[int, int, int], num_classes: int, **options: Any
+) -> Model:
+    """Build a registered model for images of `in_shape` (C, H, W); `options` override its preset.
+
+    Raises a `ValueError` for an unknown name or option, or sizes the model cannot take.
+
+    >>> create_model("cnn", in_shape=(1, 28, 28), num_classes=10).name
+    'cnn'
+    """
+    preset = MODELS[name]
+    known = _options(preset.architecture)
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise ValueError(
+            f"create_model, options of {name}: expected some of {', '.join(known)}; "
+            f"got {', '.join(unknown)}; drop or rename what is unknown"
+        )
+    model = preset.architecture(in_shape, num_classes, **{**preset.options, **options})
+    model.rename(name)
+    return model
+
+
+def _options(architecture: type[Model]) -> list[str]:
+    parameters = signature(architecture.__init__).parameters.values()
+    return [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
