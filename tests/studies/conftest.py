@@ -3,11 +3,12 @@
 import json
 from base64 import b64decode
 from html.parser import HTMLParser
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from torchcaps.studies.rotation import RotationOptions, run
+from torchcaps.studies.rotation.study import RotationOptions, run
 
 TINY = {"train_images": 64, "epochs": 1, "angles": (-30, 0, 30)}
 
@@ -27,7 +28,7 @@ class Page(HTMLParser):
 
     def __init__(self, html):
         super().__init__()
-        self.tags, self.text, self.open = [], {}, []
+        self.tags, self.text, self.open, self.in_order = [], {}, [], []
         self.feed(html)
         assert not self.open, f"never closed: {self.open}"
 
@@ -43,6 +44,8 @@ class Page(HTMLParser):
     def handle_data(self, data):
         if self.open:
             self.text[self.open[-1]][-1] += data
+            if self.open[-1] not in ("style", "script"):
+                self.in_order.append((self.open[-1], data))
 
     def pictures(self):
         """The bytes of every image; fails for one that is not inside the page."""
@@ -50,7 +53,7 @@ class Page(HTMLParser):
         for tag, attributes in self.tags:
             if tag == "img":
                 kind, _, data = attributes["src"].partition(",")
-                assert kind == "data:image/png;base64"
+                assert kind in ("data:image/png;base64", "data:image/svg+xml;base64")
                 found.append(b64decode(data, validate=True))
         return found
 
@@ -59,3 +62,23 @@ class Page(HTMLParser):
 def read_page():
     """An HTML file, parsed."""
     return lambda path: Page(path.read_text())
+
+
+@pytest.fixture
+def snapshot(read_page):
+    """Compares the words of a report with those committed beside the tests. After a change that is
+    meant, remove the file: the next run writes it anew and fails, so that someone reads it."""
+
+    def check(report, name):
+        kept = Path(__file__).parent / "snapshots" / f"{name}.txt"
+        page = read_page(report)
+        words = "".join(
+            f"{tag}: {' '.join(text.split())}\n" for tag, text in page.in_order if text.strip()
+        )
+        if not kept.is_file():
+            kept.parent.mkdir(exist_ok=True)
+            kept.write_text(words)
+            pytest.fail(f"{kept} was missing and is written: read it, then run the test again")
+        assert words == kept.read_text()
+
+    return check

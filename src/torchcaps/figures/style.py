@@ -34,13 +34,15 @@ def new_figure(width: float, height: float) -> Figure:
         return Figure(figsize=(width, height))
 
 
-def to_png(figure: Figure) -> bytes:
-    """The picture as a PNG of 120 dots an inch."""
-    buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=120, metadata={"Software": None})
-    return buffer.getvalue()
-
-
 def save_figure(figure: Figure, path: Path) -> Path:
-    """Write the picture as a PNG, whole or not at all."""
-    return write_whole(path, to_png(figure))
+    """Write the picture, whole or not at all: an SVG, or a PNG of 160 dots an inch, by the name."""
+    return write_whole(path, to_bytes(figure, path.suffix[1:]))
+
+
+def to_bytes(figure: Figure, kind: str = "png") -> bytes:
+    """The picture as "png" or "svg", the same bytes for the same picture."""
+    buffer = BytesIO()
+    origin = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
+    with rc_context({"svg.hashsalt": "torchcaps"}):
+        figure.savefig(buffer, format=kind, dpi=160, metadata=origin)
+    return buffer.getvalue()

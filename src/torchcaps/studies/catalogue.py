@@ -31,23 +31,23 @@ STUDIES: Registry[Study] = Registry("study")
 # Name: the module whose STUDY it is, imported when the study is asked for; what the study is.
 for _name, (_module, _about) in {
     "detection": (
-        "torchcaps.studies.detection",
+        "torchcaps.studies.detection.study",
         "does a poor reconstruction reveal adversarial and out-of-distribution images?",
     ),
     "faces": (
-        "torchcaps.studies.faces",
+        "torchcaps.studies.faces.study",
         "trained on whole objects, tested on scrambled ones: are the places of parts known?",
     ),
     "equivariance": (
-        "torchcaps.studies.equivariance",
+        "torchcaps.studies.equivariance.study",
         "do poses rotate with the image, and can its angle be read from them?",
     ),
     "iterations": (
-        "torchcaps.studies.iterations",
+        "torchcaps.studies.iterations.study",
         "trained with 1 to 10 routing iterations, tested with 1 to 10: why three?",
     ),
     "rotation": (
-        "torchcaps.studies.rotation",
+        "torchcaps.studies.rotation.study",
         "trained on upright images, tested on rotated ones: capsules against a CNN",
     ),
 }.items():

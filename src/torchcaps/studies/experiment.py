@@ -1,17 +1,23 @@
-"""What studies that train over several seeds have in common."""
+"""What studies that train over several seeds have in common: options, runs, costs, files."""
 
 import json
 import shlex
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
+from matplotlib.figure import Figure
+
 import torchcaps
+from torchcaps.files import write_whole
 from torchcaps.machine import machine
 from torchcaps.models import Model
 from torchcaps.models.catalogue import MODELS
-from torchcaps.studies.report import Report
-from torchcaps.studies.runs import seconds_per_epoch
+from torchcaps.studies.catalogue import Finding
+from torchcaps.studies.report import write_report
+from torchcaps.studies.results import Results
+from torchcaps.studies.runs import seconds_per_epoch, trained
 from torchcaps.training import Recipe
 
 
@@ -76,31 +82,93 @@ class Cost(NamedTuple):
         return cls(sum(p.numel() for p in model.parameters()), seconds_per_epoch(folder))
 
 
-def head_of_json(
-    study: str, command: str, settings: dict[str, Any], costs: dict[str, Cost]
-) -> dict[str, Any]:
-    """What every results.json begins with."""
-    return {
-        "study": study,
-        "command": command,
+@dataclass(frozen=True)
+class Comparison(Experiment):
+    """What a person may set of each of them."""
+
+    beside: tuple[str, ...] = ("cnn",)
+    """The models it is compared with."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.refuse_empty("beside")
+        for name in self.models:
+            MODELS[name]
+        if len(self.models) < 2:
+            raise ValueError(
+                f"{self.study} study, beside: expected another model than {self.model}; got only "
+                "itself; name one to compare it with, such as cnn"
+            )
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((self.model, *self.beside)))
+
+    def check(self) -> None:
+        """Raise a `ValueError` for what a later run of the study would trip over."""
+        train_set = self.recipe(self.model, 0).load_data("train")
+        for name in self.models:
+            self.recipe(name, 0).build_model(train_set)
+
+    def train(self, folder: Path, *, quiet: bool, device: str) -> dict[str, list[Model]]:
+        """Every model with every seed, on `device`."""
+        return {
+            name: [
+                trained(
+                    self.recipe(name, seed),
+                    self.run_folder(folder, name, seed),
+                    quiet=quiet,
+                    device=device,
+                )
+                for seed in range(self.seeds)
+            ]
+            for name in self.models
+        }
+
+    def run_folder(self, folder: Path, model: str, seed: int) -> Path:
+        return folder / "models" / f"{model}-{seed}"
+
+    def costs(self, folder: Path, models: dict[str, list[Model]]) -> dict[str, Cost]:
+        """Of every model, by its first seed."""
+        return {
+            name: Cost.of(seeds[0], self.run_folder(folder, name, 0))
+            for name, seeds in models.items()
+        }
+
+
+def finish(
+    options: Experiment,
+    results: Results,
+    costs: Mapping[str, Cost],
+    folder: Path,
+    figures: Mapping[str, Figure],
+    table: tuple[Sequence[str], Sequence[Sequence[str]]],
+    **words: Any,
+) -> Finding:
+    """Write results.json, table.csv (all rows), the figures and the report of a study. `table` is
+    the header and the rows that the command prints and the report begins with; templates know
+    it, and `words`, by name."""
+    about = {
+        "study": options.study,
+        "command": options.command(),
         "machine": machine(),
         "torchcaps": torchcaps.__version__,
-        "settings": settings,
-        **{field: {name: getattr(c, field) for name, c in costs.items()} for field in Cost._fields},
+        "settings": asdict(options),
+        "models": {name: cost._asdict() for name, cost in costs.items()},
     }
-
-
-def finish(report: Report, folder: Path, costs: dict[str, Cost], command: str) -> Path:
-    """Write the report with its end: what it cost, how to run it again, and where it was made."""
-    report.heading("What it cost")
-    report.table(
-        ("model", "parameters", "seconds an epoch"),
-        [
+    write_whole(folder / "results.json", json.dumps({**about, **results.as_json()}) + "\n")
+    write_whole(folder / "table.csv", results.csv())
+    known = {
+        "options": options,
+        "results": results,
+        "header": table[0],
+        "rows": table[1],
+        "costs": [
             (name, f"{cost.parameters:,}", f"{cost.seconds_per_epoch:.2f}")
             for name, cost in costs.items()
         ],
-    )
-    report.heading("Run it again")
-    report.code(command)
-    footer = f"torchcaps {torchcaps.__version__}. Made on {machine()}."
-    return report.write(folder / "report.html", footer)
+        "command": about["command"],
+        "machine": about["machine"],
+        "version": about["torchcaps"],
+    }
+    return Finding(*table, write_report(options.study, folder, figures, {**known, **words}))

@@ -1,0 +1,1 @@
+"""Detecting adversarial and unfamiliar images by their reconstruction."""

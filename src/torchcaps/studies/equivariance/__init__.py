@@ -1,0 +1,1 @@
+"""Whether poses rotate with the image, and what can be read from them."""

@@ -1,0 +1,1 @@
+"""Trained on whole objects, tested on scrambled ones."""

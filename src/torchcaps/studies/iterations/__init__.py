@@ -1,0 +1,1 @@
+"""Trained and tested with different numbers of routing iterations."""

@@ -1,0 +1,1 @@
+"""Trained on upright images, tested on rotated ones."""
