@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from torchcaps.ops.steerable import expand
+from torchcaps.ops.transforms import transformed
 
 
 class ExpandedFilters(nn.Module):
@@ -37,7 +38,8 @@ class ExpandedFilters(nn.Module):
     def filters(self) -> Tensor:
         """The filters of the present weights."""
         weight = self.weight
-        if torch.compiler.is_compiling() or (torch.is_grad_enabled() and weight.requires_grad):
+        follows = (torch.is_grad_enabled() and weight.requires_grad) or transformed(weight)
+        if follows or weight.is_meta or torch.compiler.is_compiling():
             return self.expand(weight)
         if self._kept is None or not _same(self._kept[0], weight):
             with torch.inference_mode(False), torch.no_grad():

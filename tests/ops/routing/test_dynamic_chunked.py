@@ -178,13 +178,6 @@ def test_gradients_are_those_of_finite_differences(size, iterations, detach):
     assert gradcheck(lambda u, w, b: run(p._replace(u=u, weight=w, bias=b)), given(p))
 
 
-def test_gradients_of_gradients_are_refused_with_the_remedy():
-    p = problem()
-    (grad,) = torch.autograd.grad(dynamic_chunked.run(p).sum(), p.u, create_graph=True)
-    with pytest.raises(RuntimeError, match="first derivatives only; use backend='reference'"):
-        torch.autograd.grad(grad.sum(), p.weight)
-
-
 @pytest.mark.parametrize(("iterations", "detach"), [(1, True), (3, False)])
 def test_couplings_are_kept_only_where_they_are_the_whole_gradient(iterations, detach):
     u, weight = torch.rand(2, 3, 4), torch.rand(3, 2, 5, 4)
