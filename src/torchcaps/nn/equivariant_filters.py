@@ -4,11 +4,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from torchcaps.nn.constants import WithConstants
 from torchcaps.ops.steerable import expand
 from torchcaps.ops.transforms import transformed
 
 
-class ExpandedFilters(nn.Module):
+class ExpandedFilters(WithConstants):
     """Base of layers whose filters are `weight` times a `table` that turns with the input.
 
     While a gradient may flow to the weights, the filters are made in every call. Otherwise they
@@ -17,14 +18,15 @@ class ExpandedFilters(nn.Module):
     are never stale. They are no part of the state dict.
 
     Args:
-        table: float64, of `torchcaps.ops.steerable`. A float64 layer is exact because it stays so.
+        table: float64, of `torchcaps.ops.steerable`.
     """
 
     weight: nn.Parameter
+    table: Tensor
 
     def __init__(self, table: Float[Tensor, "F S Q height width"]) -> None:
         super().__init__()
-        self.table = table
+        self.add_constant("table", table)
         self._kept: tuple[Tensor, Tensor] | None = None
 
     def expand(self, weight: Tensor) -> Tensor:

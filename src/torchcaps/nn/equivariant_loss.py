@@ -4,8 +4,9 @@ from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Integer
-from torch import Tensor, nn
+from torch import Tensor
 
+from torchcaps.nn.constants import WithConstants
 from torchcaps.ops import check_labels, lengths, reconstruction_loss
 from torchcaps.ops.groups_window import orientation_degrees, orientation_window
 from torchcaps.ops.masking import one_hot
@@ -25,7 +26,7 @@ class TurningOutput(Protocol):
     def reconstruction(self) -> Tensor | None: ...
 
 
-class WindowLoss(nn.Module):
+class WindowLoss(WithConstants):
     r"""Cross entropy over class and orientation together, for images known to be upright:
 
     $$ L = -\sum_a g_a \log \mathrm{softmax}_{j a}\big(\gamma \|v_{j a}\|\big)_{y a}, \qquad
@@ -48,6 +49,9 @@ class WindowLoss(nn.Module):
     Called with `(out, images, labels)`.
     """
 
+    upright: Tensor
+    counted: Tensor
+
     def __init__(
         self,
         n: int,
@@ -59,8 +63,8 @@ class WindowLoss(nn.Module):
         super().__init__()
         self.n, self.gain, self.reconstruction = n, gain, reconstruction
         bump = torch.exp(-0.5 * (orientation_degrees(n) / (BUMP * 360 / n)) ** 2)
-        self.upright = bump / bump.sum()
-        self.counted = orientation_window(n, min(2 * window, 180.0)) > 0
+        self.add_constant("upright", bump / bump.sum())
+        self.add_constant("counted", orientation_window(n, min(2 * window, 180.0)) > 0)
 
     def forward(
         self, out: TurningOutput, images: Float[Tensor, "B C H W"], labels: Integer[Tensor, " B"]

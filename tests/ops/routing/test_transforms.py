@@ -79,7 +79,7 @@ def test_reverse_mode_of_torch_func_is_autograds(given):
     _, pull, *_ = vjp(poses, *at)
     for pulled in (
         pull(towards),
-        grad(lambda *x: (poses(*x) * towards).sum(), argnums=(0, 1, 2))(*at),
+        grad(lambda u, w, b: (poses(u, w, b) * towards).sum(), argnums=(0, 1, 2))(*at),
         torch.autograd.functional.vjp(poses, at, towards)[1],
     ):
         close(sum((g * d).sum() for g, d in zip(pulled, direction, strict=True)), slope)
