@@ -31,7 +31,7 @@ def train(model, data, steps=2):
         value = loss(model(images, labels), images, labels)
         value.backward()
         optimizer.step()
-    assert value.isfinite()
+        assert value.isfinite()
 
 
 def answer(model, data):

@@ -154,6 +154,19 @@ def test_large_logits_are_no_nan(detach):
 
 
 @BOTH_MODES
+def test_votes_whose_square_is_no_number_are_no_nan(detach):
+    p = problem(bias=False, detach=detach, dtype=torch.float32)
+    u = (p.u.detach() * 1e22).requires_grad_()
+    found, expected = (
+        outcome(run, q)
+        for run, q in ((dynamic_chunked.run, p._replace(u=u)), (plain, in_float64(p._replace(u=u))))
+    )
+    for x, y in zip(found, expected, strict=True):
+        assert x.isfinite().all()
+        assert (x.double() - y).abs().max() <= 1e-4 * y.abs().max()
+
+
+@BOTH_MODES
 @pytest.mark.parametrize("wanted", [(0,), (1,), (2,), (0, 2), ()])
 def test_only_the_gradients_that_are_wanted_are_there(wanted, detach):
     whole = problem(detach=detach)

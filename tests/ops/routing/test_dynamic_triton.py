@@ -323,3 +323,11 @@ def test_a_tangent_is_not_dropped():
     with forward_ad.dual_level():
         dual = forward_ad.make_dual(p.weight, torch.ones_like(p.weight))
         assert "forward-mode" in str(dynamic_triton.refuses(p._replace(weight=dual)))
+
+
+def test_votes_whose_square_is_no_number_are_no_nan():
+    p = problem(bias=False)
+    p = p._replace(u=(p.u.detach() * 1e22).requires_grad_())
+    for ours, right in zip(with_gradients(p, dynamic_triton.run), in_float64(p), strict=False):
+        assert ours.isfinite().all()
+        assert (ours.double() - right).norm() <= 1e-3 * right.norm()
