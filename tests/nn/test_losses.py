@@ -104,3 +104,10 @@ def test_labels_out_of_range_are_named(loss):
         loss(out, images, labels.clone().fill_(0).index_fill(0, torch.tensor(1), 10))
     with pytest.raises(ValueError, match=r"labels: .* shape \(4,\); got \(3,\)"):
         loss(out, images, labels[:3])
+
+
+@pytest.mark.parametrize("loss", [CapsuleLoss(), ScoreCrossEntropy()], ids=["capsules", "logits"])
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.int32])
+def test_losses_take_labels_of_any_integer_dtype(loss, dtype):
+    out, images, labels = problem()
+    assert torch.equal(loss(out, images, labels.to(dtype)), loss(out, images, labels))

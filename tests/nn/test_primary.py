@@ -1,5 +1,7 @@
 import pytest
 import torch
+from torch import nn
+from torch.nn.utils import prune
 
 from torchcaps.nn import PrimaryCapsules
 from torchcaps.nn.sizes import conv_output
@@ -52,11 +54,39 @@ def test_gain_scales_the_convolution_and_not_its_bias(gain):
 
 
 @pytest.mark.parametrize("size", [(28, 28), (28, 20), (9, 33)])
-@pytest.mark.parametrize("geometry", [{}, {"kernel_size": 5, "stride": 3, "padding": 2}])
+@pytest.mark.parametrize(
+    "geometry",
+    [
+        {},
+        {"kernel_size": 5, "stride": 3, "padding": 2},
+        {"kernel_size": (3, 5), "stride": (1, 2), "padding": (0, 3)},
+        {"kernel_size": (3, 5), "stride": 1, "padding": "same"},
+        {"kernel_size": (3, 4), "padding": "valid"},
+    ],
+    ids=str,
+)
 def test_grid_says_how_many_capsules_a_map_gives(size, geometry):
     layer = PrimaryCapsules(2, 3, 4, **geometry)
     height, width = layer.grid(*size)
     assert layer(torch.zeros(1, 2, *size)).shape == (1, 3 * height * width, 4)
+
+
+def test_grid_knows_a_convolution_that_was_put_in_its_place():
+    layer = PrimaryCapsules(2, 3, 4)
+    layer.conv = nn.Conv2d(2, 12, 3, stride=2, dilation=(2, 3), bias=False)
+    height, width = layer.grid(14, 11)
+    assert layer(torch.zeros(1, 2, 14, 11)).shape == (1, 3 * height * width, 4)
+
+
+@pytest.mark.parametrize("gain", [1.0, 1 / 3])
+def test_the_convolution_is_called_as_a_module_and_its_weight_read_in_every_call(gain):
+    layer, x = PrimaryCapsules(2, 3, 4, kernel_size=3, gain=gain), torch.rand(2, 2, 7, 7)
+    seen = []
+    layer.conv.register_forward_hook(lambda _, args, out: seen.append(out.shape))
+    before = layer(x)
+    assert seen == [(2, 12, 3, 3)]
+    prune.random_unstructured(layer.conv, "weight", 0.5)
+    assert not torch.equal(layer(x), before)
 
 
 def test_the_series_sizes():
@@ -99,4 +129,5 @@ def test_sizes_are_those_of_pytorchs_convolution(geometry):
     conv = torch.nn.Conv2d(1, 1, kernel, stride, padding)
     for size in [(9, 9), (28, 20), (33, 10)]:
         found = conv_output(size, kernel, stride, padding, "here")
+        assert found == conv_output(size, (kernel,) * 2, (stride,) * 2, (padding,) * 2, "here")
         assert found == tuple(conv(torch.zeros(1, 1, *size)).shape[2:])

@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from torchcaps.ops import mask_capsules, select_capsule
@@ -32,3 +33,10 @@ def test_dtype_and_an_empty_batch_are_kept():
     assert mask_capsules(POSES.double(), INDEX).dtype == torch.float64
     assert select_capsule(POSES[:0], none).shape == (0, 4)
     assert mask_capsules(POSES[:0], none).shape == (0, 3, 4)
+
+
+@pytest.mark.parametrize("f", [select_capsule, mask_capsules])
+def test_an_index_that_no_capsule_has_is_an_error_and_never_an_empty_pose(f):
+    for wrong in (3, -1):
+        with pytest.raises(RuntimeError, match="out of bounds"):
+            f(torch.rand(2, 3, 4), torch.tensor([0, wrong]))

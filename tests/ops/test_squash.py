@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.autograd import gradcheck
 
-from torchcaps.ops import squash, unit_squash
+from torchcaps.ops import lengths, squash, unit_squash
 
 BOTH = pytest.mark.parametrize("f", [squash, unit_squash])
 HALF = (torch.float16, torch.bfloat16)
@@ -93,6 +93,39 @@ def test_length_stays_within_one_and_direction_is_kept(f, numbers):
     assert v.norm() <= 1 + 1e-12
     torch.testing.assert_close(v * s.norm(), s * v.norm(), rtol=1e-12, atol=1e-12)
     assert (v * s >= 0).all()
+
+
+@BOTH
+@DTYPES
+@settings(deadline=None)
+@given(st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=64), st.integers(-140, 127))
+def test_no_rounding_carries_a_length_over_one(f, dtype, numbers, power):
+    v = f((torch.tensor(numbers, dtype=torch.float64) * 2.0**power).to(dtype))
+    assert v.isfinite().all() or dtype == torch.float16
+    assert not lengths(v) > 1
+    assert dtype in HALF or lengths(v) < 1
+
+
+@BOTH
+@pytest.mark.parametrize("size", [1e18, 1.9e19, 1e25, 1e38])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_vectors_whose_square_is_no_number_have_value_and_gradient(f, dtype, size):
+    s = (torch.tensor([[3.0, -2.0, 1.0, 0.0], [0.5, 0.5, -0.5, 0.5]]) * size).to(dtype)
+    s.requires_grad_()
+    unit = s.detach().double() / s.detach().double().norm(dim=-1, keepdim=True)
+    v = f(s)
+    torch.testing.assert_close(v.double(), unit, rtol=0, atol=8 * torch.finfo(dtype).eps + 1e-12)
+    direction = torch.tensor([1.0, 2.0, 3.0, -1.0], dtype=torch.float64)
+    (grad,) = torch.autograd.grad((v * direction.to(dtype)).sum(), s)
+    across = direction - (unit * direction).sum(-1, keepdim=True) * unit
+    expected = across / s.detach().double().norm(dim=-1, keepdim=True)
+    error = (grad.double() - expected).abs().max() / expected.abs().max()
+    assert error < 8 * torch.finfo(dtype).eps + 1e-12
+
+
+@BOTH
+def test_vectors_of_no_numbers_stay_so(f):
+    assert f(torch.zeros(2, 3, 0)).shape == (2, 3, 0)
 
 
 @BOTH

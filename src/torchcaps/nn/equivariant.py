@@ -41,6 +41,9 @@ class EquivariantCapsules(ExpandedFilters):
     Source: Lenssen, Fey & Libuschewski 2018 have the idea; there, poses are group elements.
     """
 
+    heard: Tensor
+    told: Tensor
+
     def __init__(
         self,
         types: int,
@@ -63,8 +66,9 @@ class EquivariantCapsules(ExpandedFilters):
         )  # fmt: skip
         self.iterations, self.leaky, self.detach = iterations, leaky, detach
         self.backend = backend
-        self.heard = orientation_basis(n, turn_frequency)[0]
-        self.told = orientation_basis(n, told_frequency(n, frequency, turn_frequency))[0]
+        self.add_constant("heard", orientation_basis(n, turn_frequency)[0])
+        told = told_frequency(n, frequency, turn_frequency)
+        self.add_constant("told", orientation_basis(n, told)[0])
         # Parents start with |s| near 1/3, as those of children with length 1 that share it evenly.
         std = out_capsules / 3 / (types * dim) ** 0.5 / response(table)
         self.weight = nn.Parameter(torch.randn(out_capsules * dim, types, len(table)) * std)

@@ -4,10 +4,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from torchcaps.nn.constants import WithConstants
 from torchcaps.ops.steerable import expand
+from torchcaps.ops.transforms import transformed
 
 
-class ExpandedFilters(nn.Module):
+class ExpandedFilters(WithConstants):
     """Base of layers whose filters are `weight` times a `table` that turns with the input.
 
     While a gradient may flow to the weights, the filters are made in every call. Otherwise they
@@ -16,14 +18,15 @@ class ExpandedFilters(nn.Module):
     are never stale. They are no part of the state dict.
 
     Args:
-        table: float64, of `torchcaps.ops.steerable`. A float64 layer is exact because it stays so.
+        table: float64, of `torchcaps.ops.steerable`.
     """
 
     weight: nn.Parameter
+    table: Tensor
 
     def __init__(self, table: Float[Tensor, "F S Q height width"]) -> None:
         super().__init__()
-        self.table = table
+        self.add_constant("table", table)
         self._kept: tuple[Tensor, Tensor] | None = None
 
     def expand(self, weight: Tensor) -> Tensor:
@@ -37,7 +40,8 @@ class ExpandedFilters(nn.Module):
     def filters(self) -> Tensor:
         """The filters of the present weights."""
         weight = self.weight
-        if torch.compiler.is_compiling() or (torch.is_grad_enabled() and weight.requires_grad):
+        follows = (torch.is_grad_enabled() and weight.requires_grad) or transformed(weight)
+        if follows or weight.is_meta or torch.compiler.is_compiling():
             return self.expand(weight)
         if self._kept is None or not _same(self._kept[0], weight):
             with torch.inference_mode(False), torch.no_grad():

@@ -3,12 +3,13 @@
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int
-from torch import Tensor, nn
-from torch.nn import functional as F
+from jaxtyping import Float, Integer
+from torch import Tensor
 
+from torchcaps.nn.constants import WithConstants
 from torchcaps.ops import check_labels, lengths, reconstruction_loss
 from torchcaps.ops.groups_window import orientation_degrees, orientation_window
+from torchcaps.ops.masking import one_hot
 from torchcaps.ops.precision import at_least_float32
 
 # Standard deviation of the bump that is taught, in steps of 360/n degrees.
@@ -25,7 +26,7 @@ class TurningOutput(Protocol):
     def reconstruction(self) -> Tensor | None: ...
 
 
-class WindowLoss(nn.Module):
+class WindowLoss(WithConstants):
     r"""Cross entropy over class and orientation together, for images known to be upright:
 
     $$ L = -\sum_a g_a \log \mathrm{softmax}_{j a}\big(\gamma \|v_{j a}\|\big)_{y a}, \qquad
@@ -48,6 +49,9 @@ class WindowLoss(nn.Module):
     Called with `(out, images, labels)`.
     """
 
+    upright: Tensor
+    counted: Tensor
+
     def __init__(
         self,
         n: int,
@@ -59,17 +63,17 @@ class WindowLoss(nn.Module):
         super().__init__()
         self.n, self.gain, self.reconstruction = n, gain, reconstruction
         bump = torch.exp(-0.5 * (orientation_degrees(n) / (BUMP * 360 / n)) ** 2)
-        self.upright = bump / bump.sum()
-        self.counted = orientation_window(n, min(2 * window, 180.0)) > 0
+        self.add_constant("upright", bump / bump.sum())
+        self.add_constant("counted", orientation_window(n, min(2 * window, 180.0)) > 0)
 
     def forward(
-        self, out: TurningOutput, images: Float[Tensor, "B C H W"], labels: Int[Tensor, " B"]
+        self, out: TurningOutput, images: Float[Tensor, "B C H W"], labels: Integer[Tensor, " B"]
     ) -> Float[Tensor, ""]:
         assert out.poses is not None
         strength = lengths(at_least_float32(out.poses).unflatten(-1, (self.n, -1)))  # [B, J, n]
         batch, classes, _ = strength.shape
         check_labels(labels, batch, classes, "WindowLoss")
-        of_label = F.one_hot(labels.long(), classes).bool()[..., None]
+        of_label = one_hot(labels, classes, strength.dtype).bool()[..., None]
         counted = of_label | self.counted.to(labels.device)
         logits = (self.gain * strength).masked_fill(~counted, -torch.inf)
         own = logits[torch.arange(batch, device=labels.device), labels.long()]

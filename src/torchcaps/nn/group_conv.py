@@ -34,6 +34,9 @@ class GroupConv2d(ExpandedFilters):
     Source: Cohen & Welling 2016, with the filters of Weiler, Hamprecht & Storath 2018.
     """
 
+    heard: Tensor
+    told: Tensor
+
     def __init__(
         self,
         in_channels: int,
@@ -50,8 +53,9 @@ class GroupConv2d(ExpandedFilters):
         table = group_table((kernel_size, kernel_size), n, frequency, turn_frequency)
         super().__init__(table)
         self.kernel_size, self.stride, self.padding, self.n = kernel_size, stride, padding, n
-        self.heard = orientation_basis(n, turn_frequency)[0]
-        self.told = orientation_basis(n, told_frequency(n, frequency, turn_frequency))[0]
+        self.add_constant("heard", orientation_basis(n, turn_frequency)[0])
+        told = told_frequency(n, frequency, turn_frequency)
+        self.add_constant("told", orientation_basis(n, told)[0])
         std = (2 / in_channels) ** 0.5 / response(table)
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, len(table)) * std)
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None

@@ -29,6 +29,8 @@ class LiftingConv2d(ExpandedFilters):
     Source: Cohen & Welling 2016, with the filters of Weiler, Hamprecht & Storath 2018.
     """
 
+    told: Tensor
+
     def __init__(
         self,
         in_channels: int,
@@ -44,7 +46,7 @@ class LiftingConv2d(ExpandedFilters):
         table = lifting_table((kernel_size, kernel_size), n, frequency)
         super().__init__(table)
         self.kernel_size, self.stride, self.padding, self.n = kernel_size, stride, padding, n
-        self.told = orientation_basis(n, frequency)[0]
+        self.add_constant("told", orientation_basis(n, frequency)[0])
         std = (2 / in_channels) ** 0.5 / response(table)
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, len(table)) * std)
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None

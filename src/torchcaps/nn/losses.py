@@ -2,11 +2,12 @@
 
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from torchcaps.ops.losses import Reduction, check_labels, margin_loss, reconstruction_loss
+from torchcaps.ops.precision import at_least_float32
 
 
 @runtime_checkable
@@ -85,7 +86,7 @@ class CapsuleLoss(nn.Module):
         self,
         out: ModelOutput,
         images: Float[Tensor, "B C H W"],
-        labels: Int[Tensor, " B"],
+        labels: Integer[Tensor, " B"],
     ) -> Float[Tensor, ""]:
         loss = self.margin_weight * self.margin(out.scores, labels)
         if out.reconstruction is None:
@@ -97,8 +98,8 @@ class ScoreCrossEntropy(nn.Module):
     """Cross entropy of `out.scores` as logits: the loss of the networks without capsules."""
 
     def forward(
-        self, out: ModelOutput, images: Float[Tensor, "B C H W"], labels: Int[Tensor, " B"]
+        self, out: ModelOutput, images: Float[Tensor, "B C H W"], labels: Integer[Tensor, " B"]
     ) -> Float[Tensor, ""]:
         batch, num_classes = out.scores.shape
         check_labels(labels, batch, num_classes, "ScoreCrossEntropy")
-        return F.cross_entropy(out.scores.float(), labels)
+        return F.cross_entropy(at_least_float32(out.scores), labels.long())

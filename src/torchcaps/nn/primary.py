@@ -2,7 +2,6 @@
 
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from torchcaps.nn.sizes import conv_output
 from torchcaps.ops import squash
@@ -18,7 +17,7 @@ class PrimaryCapsules(nn.Module):
     Args:
         in_channels: channels of the feature map.
         types, dim: kinds of capsules and E, the size of each.
-        kernel_size, stride, padding: of the convolution.
+        kernel_size, stride, padding: as in `nn.Conv2d`.
         gain: g. 1 is the series'; the authors' code routes once over zero logits, which divides
             the convolution, but not its bias, by the number of types: `gain=1/types`.
 
@@ -33,9 +32,9 @@ class PrimaryCapsules(nn.Module):
         types: int,
         dim: int,
         *,
-        kernel_size: int = 9,
-        stride: int = 2,
-        padding: int = 0,
+        kernel_size: int | tuple[int, int] = 9,
+        stride: int | tuple[int, int] = 2,
+        padding: int | tuple[int, int] | str = 0,
         gain: float = 1.0,
     ) -> None:
         super().__init__()
@@ -44,10 +43,18 @@ class PrimaryCapsules(nn.Module):
 
     def grid(self, height: int, width: int) -> tuple[int, int]:
         """Positions of the capsules for a feature map of this size."""
-        (kernel, _), (stride, _) = self.conv.kernel_size, self.conv.stride
-        padding = self.conv.padding[0]
-        assert isinstance(padding, int)
-        return conv_output((height, width), kernel, stride, padding, "PrimaryCapsules")
+        conv = self.conv
+        if conv.padding == "same":
+            return height, width
+        padding = (0, 0) if isinstance(conv.padding, str) else conv.padding
+        return conv_output(
+            (height, width),
+            conv.kernel_size,
+            conv.stride,
+            padding,
+            "PrimaryCapsules",
+            dilation=conv.dilation,
+        )
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B I E"]:
         conv = self.conv
@@ -59,8 +66,10 @@ class PrimaryCapsules(nn.Module):
                 else f"PrimaryCapsules, x: expected a feature map [B, {conv.in_channels}, H, W]; "
                 f"got {tuple(x.shape)}; add the batch axis"
             )
-        weight = conv.weight if self.gain == 1 else conv.weight * self.gain
-        s = F.conv2d(x, weight, conv.bias, conv.stride, conv.padding)  # [B, types*E, h, w]
+        s = conv(x)  # [B, types*E, h, w]
+        if self.gain != 1:
+            rest = 0 if conv.bias is None else (1 - self.gain) * conv.bias[:, None, None].to(s)
+            s = self.gain * s + rest
         s = s.unflatten(1, (self.types, self.dim)).permute(0, 1, 3, 4, 2)  # [B, types, h, w, E]
         return squash(s.flatten(1, 3))
 

@@ -1,20 +1,23 @@
 """Losses on capsule lengths and on reconstructions."""
 
-from typing import Literal
+import weakref
+from typing import Literal, NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 from torch.nn import functional as F
 
+from torchcaps.ops.masking import one_hot
 from torchcaps.ops.precision import at_least_float32
+from torchcaps.ops.transforms import transformed
 
 Reduction = Literal["sum", "mean"]
 
 
 def margin_loss(
     lengths: Float[Tensor, "B J"],
-    labels: Int[Tensor, " B"] | Float[Tensor, "B J"],
+    labels: Integer[Tensor, " B"] | Integer[Tensor, "B J"] | Bool[Tensor, "B J"],
     *,
     m_plus: float = 0.9,
     m_minus: float = 0.1,
@@ -27,7 +30,8 @@ def margin_loss(
 
     Args:
         lengths: `[B, J]` class lengths, in [0, 1).
-        labels: `[B]` class indices, or `[B, J]` targets T where several classes are present.
+        labels: `[B]` class indices, or `[B, J]` targets T where several classes are present, of an
+            integer dtype (0 and 1) or bool.
         m_plus, m_minus, down_weight: m+, m- and lambda.
         over_classes: "sum" is the paper's, "mean" is that of the authors' code (divided by J).
 
@@ -36,13 +40,9 @@ def margin_loss(
     x = at_least_float32(lengths)
     if labels.ndim == 1:
         check_labels(labels, x.shape[0], x.shape[1], "margin_loss")
-        target = F.one_hot(labels.long(), x.shape[1]).to(x.dtype)
-    elif labels.shape != x.shape:
-        raise ValueError(
-            f"margin_loss, labels: expected one target per length, shape {tuple(x.shape)}; "
-            f"got {tuple(labels.shape)}; pass class indices [B], or targets [B, J]"
-        )
+        target = one_hot(labels, x.shape[1], x.dtype)
     else:
+        _check_targets(labels, x)
         target = labels.to(x.dtype)
     present = F.relu(m_plus - x).square()
     absent = F.relu(x - m_minus).square()
@@ -74,19 +74,69 @@ def reconstruction_loss(
 
 
 def check_labels(labels: Tensor, batch: int, num_classes: int, where: str) -> None:
-    """Raise a `ValueError` unless `labels` is `[batch]` with classes in 0..num_classes-1."""
+    """Raise a `ValueError` unless `labels` is `[batch]`, integers in 0..num_classes-1."""
     if labels.shape != (batch,):
         raise ValueError(
             f"{where}, labels: expected one class index per image, shape ({batch},); "
             f"got {tuple(labels.shape)}; pass indices, not one-hot rows or another batch's labels"
         )
-    # Neither a compiled program nor a CUDA graph can stop to look at values.
-    capturing = labels.is_cuda and torch.cuda.is_current_stream_capturing()
-    if torch.compiler.is_compiling() or capturing or labels.numel() == 0:
-        return
-    low, high = int(labels.min()), int(labels.max())
+    if labels.is_floating_point():
+        raise ValueError(
+            f"{where}, labels: expected class indices of an integer dtype; got {labels.dtype}; "
+            "pass labels.long() if the values are whole numbers"
+        )
+    low, high = _extremes(labels) or (0, 0)
     if low < 0 or high >= num_classes:
         raise ValueError(
             f"{where}, labels: expected classes 0..{num_classes - 1}; got {low}..{high}; "
             "number the classes from 0, or build the model with more classes"
         )
+
+
+def _check_targets(targets: Tensor, lengths: Tensor) -> None:
+    if targets.shape != lengths.shape:
+        raise ValueError(
+            f"margin_loss, labels: expected one target per length, shape {tuple(lengths.shape)}; "
+            f"got {tuple(targets.shape)}; pass class indices [B], or targets [B, J]"
+        )
+    if targets.is_floating_point():
+        raise ValueError(
+            "margin_loss, labels: expected targets of a bool or integer dtype, 1 where a class is "
+            f"present; got {targets.dtype}; pass targets > 0.5, and for a mixture of two images "
+            "the weighted sum of two margin losses"
+        )
+    low, high = _extremes(targets) or (0, 1)
+    if low < 0 or high > 1:
+        raise ValueError(
+            "margin_loss, labels: expected targets of 0 and 1, 1 where a class is present; "
+            f"got {low}..{high}; pass targets > 0"
+        )
+
+
+class _Read(NamedTuple):
+    labels: weakref.ref[Tensor]
+    version: int
+    extremes: tuple[int, int]
+
+
+# A step checks its labels in the model and in the loss; on a GPU each look at them waits for it.
+_last: _Read | None = None
+
+
+def _extremes(labels: Tensor) -> tuple[int, int] | None:
+    """The least and the greatest; None where there are none or values cannot be read."""
+    global _last
+    if (
+        labels.numel() == 0
+        or labels.is_meta
+        or torch.compiler.is_compiling()
+        or transformed(labels)
+        or (labels.is_cuda and torch.cuda.is_current_stream_capturing())
+    ):
+        return None
+    last, version = _last, -1 if labels.is_inference() else labels._version
+    if last is not None and last.labels() is labels and last.version == version >= 0:
+        return last.extremes
+    low, high = torch.stack(torch.aminmax(labels.long())).tolist()
+    _last = _Read(weakref.ref(labels), version, (low, high))
+    return low, high

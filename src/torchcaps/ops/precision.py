@@ -13,6 +13,7 @@ def at_least_float32(x: Tensor) -> Tensor:
 
 def without_autocast(device: torch.device) -> AbstractContextManager[object]:
     """A region whose products stay in the dtype of their operands, inside `torch.autocast` too."""
-    if torch.is_autocast_enabled(device.type):
+    # Only a device that can autocast, unlike meta, may be asked whether it does.
+    if torch.amp.is_autocast_available(device.type) and torch.is_autocast_enabled(device.type):
         return torch.autocast(device.type, enabled=False)
     return nullcontext()

@@ -39,8 +39,8 @@ def steerable_basis(
     Source: Weiler, Hamprecht & Storath 2018, section 3.1, with other radial functions.
     """
     height, width = size
-    y = (height - 1) / 2 - torch.arange(height, dtype=torch.float64)[:, None]
-    x = torch.arange(width, dtype=torch.float64) - (width - 1) / 2
+    y = (height - 1) / 2 - _numbers(height)[:, None]
+    x = _numbers(width) - (width - 1) / 2
     radius, angle = torch.hypot(x, y), torch.atan2(y, x.expand(height, width))
     turned = angle - _orientations(n)[:, None, None]  # [n, height, width]
     functions = []
@@ -54,7 +54,7 @@ def steerable_basis(
 
 def _drawn_ring(radius: Tensor, ring: float, m: int, pen: float) -> Tensor:
     """The integral for I_m over the circle, by a sum that is exact to rounding."""
-    t = torch.arange(RING_POINTS, dtype=torch.float64) * (2 * pi / RING_POINTS)
+    t = _numbers(RING_POINTS) * (2 * pi / RING_POINTS)
     distance = radius[..., None] ** 2 + ring**2 - 2 * ring * radius[..., None] * torch.cos(t)
     return (torch.exp(-distance / (2 * pen**2)) * torch.cos(m * t)).mean(-1)
 
@@ -125,7 +125,12 @@ def expand(
 
 
 def _orientations(n: int) -> Tensor:
-    return torch.arange(n, dtype=torch.float64) * (2 * pi / n)
+    return _numbers(n) * (2 * pi / n)
+
+
+def _numbers(count: int) -> Tensor:
+    """On the CPU whatever the default device: float64 exists there."""
+    return torch.arange(count, dtype=torch.float64, device="cpu")
 
 
 def _rings(size: int, pen: float) -> list[float]:

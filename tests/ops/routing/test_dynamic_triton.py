@@ -9,9 +9,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 
 from torchcaps.ops import dynamic_routing, route, votes
-from torchcaps.ops.routing import dynamic_triton
+from torchcaps.ops.routing import dynamic_triton, reference
 from torchcaps.ops.routing.backend import Problem
 
 GPU = torch.cuda.is_available()
@@ -88,8 +89,8 @@ def assert_matches(p: Problem, tolerance: float = 1e-5) -> None:
     assert dynamic_triton.refuses(p) is None
     names = ("poses", "gradient of u", "gradient of weight", "gradient of bias")
     found, expected = with_gradients(p, dynamic_triton.run), in_float64(p)
-    for name, ours, reference in zip(names, found, expected, strict=False):
-        error = (ours.double() - reference).norm() / reference.norm()
+    for name, ours, right in zip(names, found, expected, strict=False):
+        error = (ours.double() - right).norm() / right.norm()
         assert error < tolerance, f"{name}: relative error {error:.1e}"
 
 
@@ -305,3 +306,28 @@ def test_every_kernel_compiles_for_a_gpu_that_is_not_there(tmp_path):
     )
     assert found.returncode == 0, found.stderr
     assert len(found.stdout.split()) == 6
+
+
+@pytest.mark.parametrize("detach", [True, False])
+def test_gradients_of_gradients_are_those_of_the_plain_path(detach):
+    p = problem(detach=detach)
+    seconds = []
+    for run in (dynamic_triton.run, reference.run):
+        (first,) = torch.autograd.grad(run(p).square().sum(), p.u, create_graph=True)
+        seconds += torch.autograd.grad(first.square().sum(), p.weight)
+    torch.testing.assert_close(*seconds, rtol=1e-3, atol=1e-4)
+
+
+def test_a_tangent_is_not_dropped():
+    p = problem()
+    with forward_ad.dual_level():
+        dual = forward_ad.make_dual(p.weight, torch.ones_like(p.weight))
+        assert "forward-mode" in str(dynamic_triton.refuses(p._replace(weight=dual)))
+
+
+def test_votes_whose_square_is_no_number_are_no_nan():
+    p = problem(bias=False)
+    p = p._replace(u=(p.u.detach() * 1e22).requires_grad_())
+    for ours, right in zip(with_gradients(p, dynamic_triton.run), in_float64(p), strict=False):
+        assert ours.isfinite().all()
+        assert (ours.double() - right).norm() <= 1e-3 * right.norm()

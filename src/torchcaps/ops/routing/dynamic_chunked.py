@@ -11,6 +11,7 @@ from torch import Tensor
 
 from torchcaps.ops.precision import without_autocast
 from torchcaps.ops.routing import dynamic_chunked_passes as passes
+from torchcaps.ops.routing import reference
 from torchcaps.ops.routing.backend import Problem
 from torchcaps.ops.routing.dynamic_chunked_tiles import Gradients, Tiling
 from torchcaps.ops.squash import squash
@@ -27,7 +28,7 @@ def refuses(problem: Problem) -> str | None:
         return "an exported program holds PyTorch's own operations only"
     if 0 in (*problem.u.shape[1:], *problem.weight.shape):
         return "there are no children, no parents, or capsules of no dimensions"
-    return None
+    return reference.only(problem)
 
 
 def suits(problem: Problem) -> bool:
@@ -139,33 +140,28 @@ def _(
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    u, weight, bias, _, ctx.leaky, ctx.detach, _ = inputs
-    ctx.bias_dtype = None if bias is None else bias.dtype
-    ctx.save_for_backward(u, weight, *output[1:])
+    u, weight, bias, ctx.iterations, ctx.leaky, ctx.detach, _ = inputs
+    ctx.save_for_backward(u, weight, bias, *output[1:])
     ctx.set_materialize_grads(False)
 
 
 def _backward(ctx: Any, grad_poses: Tensor | None, *_: Any) -> tuple[Tensor | None, ...]:
     if grad_poses is None:
         return (None,) * 7
+    u, weight, bias, sums, couplings = ctx.saved_tensors
+    if reference.must_differentiate(grad_poses):
+        problem = Problem(u, weight, ctx.iterations, bias, ctx.leaky, ctx.detach)
+        return (*reference.gradients(problem, grad_poses), *(None,) * 4)
     wants_u, wants_weight, wants_bias = ctx.needs_input_grad[:3]
     du, dw, dbias = chunked_route_grad(
-        grad_poses, *ctx.saved_tensors, ctx.leaky, ctx.detach, wants_u, wants_weight
+        grad_poses, u, weight, sums, couplings, ctx.leaky, ctx.detach, wants_u, wants_weight
     )
     return (
         du if wants_u else None,
         dw if wants_weight else None,
-        dbias.to(ctx.bias_dtype) if wants_bias else None,
+        dbias.to(bias.dtype) if wants_bias else None,
         *(None,) * 4,
     )
 
 
-def _refuse_second(*_: Any) -> None:
-    raise RuntimeError(
-        "route, gradient of a gradient: the chunked path has first derivatives only; "
-        "use backend='reference'"
-    )
-
-
-chunked_route_grad.register_autograd(_refuse_second)
 chunked_route.register_autograd(_backward, setup_context=_keep)

@@ -23,7 +23,7 @@ from torchcaps.ops.routing.dynamic_chunked_tiles import (
     over_positions,
     times,
 )
-from torchcaps.ops.squash import squash
+from torchcaps.ops.squash import shrinking, squash
 
 
 def sums_dtype(u: Tensor, weight: Tensor) -> torch.dtype:
@@ -148,8 +148,10 @@ def couple(logits: Tensor, leaky: bool, out: Tensor | None = None) -> Tensor:
 
 def squash_gradient(s: Tensor, grad: Tensor) -> Tensor:
     """The gradient of `s`, given that of `squash(s)`; zero where `s` is zero."""
+    shrink = shrinking(s, -1)
+    s = s * shrink
     square = (s * s).sum(-1, keepdim=True)
     length = square.sqrt()
     unit = s / length.clamp_min(torch.finfo(s.dtype).tiny)
     across, along = length / (1 + square), (1 - square) / (1 + square).square()
-    return across * grad + along * length * (unit * grad).sum(-1, keepdim=True) * unit
+    return shrink * (across * grad + along * length * (unit * grad).sum(-1, keepdim=True) * unit)

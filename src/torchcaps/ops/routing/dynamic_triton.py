@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from torchcaps.ops.routing import reference
 from torchcaps.ops.routing.backend import Problem
 from torchcaps.ops.routing.dynamic_triton_plan import Plan, outputs
 
@@ -49,7 +50,7 @@ def refuses(problem: Problem) -> str | None:
     largest = max(u.numel(), weight.numel(), len(u) * parents * dim)
     if largest > MOST_NUMBERS:
         return f"a tensor holds {largest:,} numbers and offsets have 32 bits"
-    return _no_triton()
+    return reference.only(problem) or _no_triton()
 
 
 def run(problem: Problem) -> Tensor:
@@ -153,21 +154,22 @@ def _(
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    u, weight, bias, _, ctx.leaky, ctx.detach = inputs
-    ctx.bias_dtype = None if bias is None else bias.dtype
-    ctx.save_for_backward(u, weight, *output[1:])
+    u, weight, bias, ctx.iterations, ctx.leaky, ctx.detach = inputs
+    ctx.save_for_backward(u, weight, bias, *output[1:])
     ctx.set_materialize_grads(False)
 
 
 def _backward(ctx: Any, grad_poses: Tensor | None, *_: Any) -> tuple[Tensor | None, ...]:
     if grad_poses is None:
         return (None,) * 6
-    u, weight, sums, totals, lse = ctx.saved_tensors
-    grad_u, grad_w, grad_bias = triton_route_grad(
+    u, weight, bias, sums, totals, lse = ctx.saved_tensors
+    if reference.must_differentiate(grad_poses):
+        problem = Problem(u, weight, ctx.iterations, bias, ctx.leaky, ctx.detach)
+        return (*reference.gradients(problem, grad_poses), *(None,) * 3)
+    du, dw, dbias = triton_route_grad(
         u, weight, sums, totals, lse, grad_poses, ctx.leaky, ctx.detach
     )
-    with_bias = ctx.bias_dtype is not None
-    return grad_u, grad_w, grad_bias.to(ctx.bias_dtype) if with_bias else None, None, None, None
+    return du, dw, None if bias is None else dbias.to(bias.dtype), None, None, None
 
 
 triton_route.register_autograd(_backward, setup_context=_keep)

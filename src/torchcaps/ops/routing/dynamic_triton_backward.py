@@ -12,6 +12,7 @@ from torchcaps.ops.routing.dynamic_triton_tiles import (
     load_parent,
     load_per_child,
     load_transform,
+    shrinking,
     spread,
 )
 
@@ -33,12 +34,14 @@ def squash_grad(
         grad += add_splits(partial, row, d, inside, ROWS_J, SPLITS, D, PAD_S)
         tl.store(grad_poses + at, grad, mask=inside)
     s = tl.load(sums + at, mask=inside, other=0.0)
+    shrink = shrinking(s)
+    s *= shrink[:, None]
     square = tl.sum(s * s, 1)
     length = tl.sqrt(square)
     along = tl.sum(s * grad, 1) / tl.where(length > 0, length, 1.0)  # s . grad / |s|, 0 at zero
     bend = (1.0 - square) / ((1.0 + square) * (1.0 + square)) * along
     grad = grad * (length / (1.0 + square))[:, None] + s * bend[:, None]
-    tl.store(grad_s + at, grad, mask=inside)
+    tl.store(grad_s + at, grad * shrink[:, None], mask=inside)
 
 
 @triton.jit

@@ -12,6 +12,7 @@ from torchcaps.ops.routing.dynamic_triton_tiles import (
     load_parent,
     load_per_child,
     load_transform,
+    shrinking,
     spread,
 )
 
@@ -111,8 +112,9 @@ def squash_parents(
         offset = (row % J)[:, None] * D + d[None, :]
         s += tl.load(bias + offset, mask=inside, other=0.0).to(tl.float32)
     tl.store(sums + at, s, mask=inside)
+    s *= shrinking(s)[:, None]
     square = tl.sum(s * s, 1)
-    pose = s * (tl.sqrt(square) / (1.0 + square))[:, None]
+    pose = s * (tl.sqrt(square) / (1.0 + 1.0000005 * square))[:, None]  # below 1 when rounded
     if LAST:
         tl.store(poses + at, pose, mask=inside)
     else:

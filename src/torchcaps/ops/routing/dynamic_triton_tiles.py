@@ -88,3 +88,11 @@ def add_splits(
     at = (split * ROWS_J + row[None, :, None]) * D + d[None, None, :]
     parts = tl.load(partial + at, mask=(split < SPLITS) & inside[None, :, :], other=0.0)
     return tl.sum(parts, 0)
+
+
+@triton.jit
+@no_type_check
+def shrinking(s):
+    """`torchcaps.ops.squash.shrinking` of every row: within 1/eps, where squares are finite."""
+    reach = 8388608.0
+    return reach / tl.maximum(tl.max(tl.abs(s), 1), reach)

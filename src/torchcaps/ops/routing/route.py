@@ -6,11 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from torchcaps.ops.precision import without_autocast
-from torchcaps.ops.routing import dynamic_chunked, dynamic_triton
+from torchcaps.ops.routing import dynamic_chunked, dynamic_triton, reference
 from torchcaps.ops.routing.backend import BACKENDS, Backend, Problem
-from torchcaps.ops.routing.dynamic import check_routing, dynamic_routing
-from torchcaps.ops.routing.votes import check_children, votes
+from torchcaps.ops.routing.dynamic import check_routing
+from torchcaps.ops.routing.votes import check_children
 
 # The first that does not refuse is taken.
 FASTEST_FIRST = ("triton", "chunked", "reference")
@@ -37,6 +36,9 @@ def route(
 
     Returns:
         `[B, J, D]` in the wider dtype of `u` and `weight`; computed in float32 or wider.
+
+    Every derivative is right: torch.func, forward mode and gradients of gradients take the plain
+    path, and with `detach` all of them see constant couplings.
     """
     check_children(u, weight, "route")
     check_routing(weight.shape[1:3], iterations, bias, "route")
@@ -83,13 +85,7 @@ def _say_once(name: str, reason: str) -> None:
         warnings.warn(f"routing without the {name} path: {reason}", stacklevel=4)
 
 
-def _reference(p: Problem) -> Tensor:
-    with without_autocast(p.u.device):
-        u_hat = votes(p.u, p.weight)
-    return dynamic_routing(u_hat, p.iterations, bias=p.bias, leaky=p.leaky, detach=p.detach).poses
-
-
-BACKENDS.add("reference")(Backend(refuses=lambda _: None, run=_reference))
+BACKENDS.add("reference")(Backend(refuses=lambda _: None, run=reference.run))
 BACKENDS.add("chunked")(
     Backend(dynamic_chunked.refuses, dynamic_chunked.run, suits=dynamic_chunked.suits)
 )

@@ -1,0 +1,95 @@
+"""PyTorch's own tools for modules work on every registered model."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.func import functional_call
+from torch.nn.utils import parametrizations, prune
+
+from torchcaps.nn import GroupConv2d, LiftingConv2d
+
+
+@pytest.fixture
+def data(small):
+    generator = torch.Generator().manual_seed(0)
+    return torch.rand(4, *small.in_shape, generator=generator), torch.tensor([1, 0, 0, 1])
+
+
+def convolutions(model):
+    """Every layer with a kernel, by name: PyTorch's and our own."""
+    kinds = (nn.Conv2d, LiftingConv2d, GroupConv2d)
+    return {n: m for n, m in model.named_modules() if isinstance(m, kinds)}
+
+
+def train(model, data, steps=2):
+    images, labels = data
+    loss, optimizer = model.make_loss(), torch.optim.SGD(model.parameters(), lr=0.01)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        value = loss(model(images, labels), images, labels)
+        value.backward()
+        optimizer.step()
+        assert value.isfinite()
+
+
+def answer(model, data):
+    """All numbers that a model gives."""
+    return torch.cat([x.flatten() for x in model(*data) if x is not None])
+
+
+def test_a_hook_sees_every_convolution(small, data):
+    seen = []
+    for name, layer in convolutions(small).items():
+        layer.register_forward_hook(lambda _, args, out, name=name: seen.append(name))
+    small(*data)
+    assert sorted(seen) == sorted(convolutions(small))
+
+
+def test_a_call_with_other_parameters_answers_as_if_they_were_its_own(small, data):
+    twin = copy.deepcopy(small)
+    with torch.no_grad():
+        for parameter in twin.parameters():
+            parameter.mul_(1.5)
+    found = functional_call(small, dict(twin.named_parameters()), data)
+    assert torch.equal(found.scores, twin(*data).scores)
+    assert not torch.equal(found.scores, small(*data).scores)
+
+
+def test_pruned_weights_stay_zero_through_training(small, data):
+    for layer in convolutions(small).values():
+        prune.random_unstructured(layer, "weight", 0.5)
+    before = small(data[0]).scores
+    train(small, data)
+    with torch.no_grad():
+        after = small(data[0]).scores
+    assert not torch.equal(before, after)
+    for layer in convolutions(small).values():
+        assert (layer.weight == 0).float().mean() >= 0.49
+        prune.remove(layer, "weight")
+    with torch.no_grad():
+        torch.testing.assert_close(small(data[0]).scores, after)
+
+
+@pytest.mark.parametrize("norm", [parametrizations.spectral_norm, parametrizations.weight_norm])
+def test_parametrised_weights_are_read_in_every_call_and_train(small, data, norm):
+    for layer in convolutions(small).values():
+        norm(layer)
+    before = copy.deepcopy(small)
+    train(small, data)
+    small.eval()
+    for old, layer in zip(convolutions(before).values(), convolutions(small).values(), strict=True):
+        assert not torch.equal(layer.weight, old.weight)
+        with torch.no_grad():
+            numbers = answer(small, data)
+            for p in layer.get_submodule("parametrizations.weight").parameters():
+                p.add_(torch.rand_like(p))
+            assert not torch.equal(answer(small, data), numbers)
+
+
+def test_dense_transforms_take_a_parametrisation_too(small, data):
+    if not hasattr(small, "capsules"):
+        pytest.skip("has no capsules")
+    nn.utils.parametrize.register_parametrization(small.capsules, "weight", nn.Tanh())
+    train(small, data)
