@@ -1,4 +1,4 @@
-"""Ctrl-C: exit code 130, a command to go on with, and that command works."""
+"""Ctrl-C, SIGTERM and SIGHUP: 128 + the signal, a command to go on with, and it works."""
 
 import shlex
 import signal
@@ -7,22 +7,24 @@ import pytest
 
 from torchcaps.training.loop import _Loop
 
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 TINY = ["--train-images", "96", "--batch-size", "32", "--epochs", "2", "--quiet"]
+FP32 = ["--precision", "fp32"]  # what is measured fastest may differ between two runs
 
 
 @pytest.fixture
 def press(monkeypatch):
-    """press(n): Ctrl-C at the n-th training step from now; steps after it count too."""
+    """press(n): a signal at the n-th training step from now; steps after it count too."""
     plain = _Loop.step
     steps = []
 
-    def at(*presses):
+    def at(*presses, number=signal.SIGINT):
         steps.clear()
 
         def step(self, *arguments):
             steps.append(1)
             if len(steps) in presses:
-                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(number)
             return plain(self, *arguments)
 
         monkeypatch.setattr(_Loop, "step", step)
@@ -39,12 +41,13 @@ def command(said):
     return words[1:]
 
 
-def test_training_stops_and_goes_on_to_the_same_weights(cli, press, tmp_path):
+@pytest.mark.parametrize("number", SIGNALS)
+def test_training_stops_and_goes_on_to_the_same_weights(cli, press, tmp_path, number):
     press()
-    cli("train", *TINY, "--out", "whole")
-    press(2)
-    said = cli("train", *TINY, "--out", "run")
-    assert (said.code, said.out) == (130, "")
+    cli("train", *TINY, *FP32, "--out", "whole")
+    press(2, number=number)
+    said = cli("train", *TINY, *FP32, "--out", "run")
+    assert (said.code, said.out) == (128 + number, "")
     assert said.err == (
         "torchcaps: stopped after epoch 0, batch 2; continue with: torchcaps train --resume run\n"
     )
@@ -55,18 +58,31 @@ def test_training_stops_and_goes_on_to_the_same_weights(cli, press, tmp_path):
     assert weights[0] == weights[1]
 
 
-@pytest.mark.parametrize("at", [2, 8], ids=["first model", "second model"])
-def test_a_study_stops_and_goes_on_as_a_study(cli, press, tmp_path, at):
+@pytest.mark.parametrize(
+    ("at", "number"), [(2, signal.SIGINT), (8, signal.SIGTERM)], ids=["first model", "second model"]
+)
+def test_a_study_stops_and_goes_on_as_a_study(cli, press, tmp_path, at, number):
     words = ["--seeds", 1, "--angles", "[0]", "--out", "s"]
     words += ["--model", "cnn", "--beside", "[capsnet_small]"]
-    press(at)
+    press(at, number=number)
     said = cli("study", "rotation", *TINY, *words)
-    assert said.code == 130
+    assert said.code == 128 + number
     assert said.err.endswith("stopped; continue with: torchcaps study rotation --resume s\n")
     steps = press()
     assert cli(*command(said), "--quiet").code == 0
     assert len(steps) == 12 - at
     assert (tmp_path / "s" / "report.html").is_file()
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_study_stops_between_its_trainings_too(cli, monkeypatch, number):
+    monkeypatch.setattr(
+        "torchcaps.studies.comparison.trained", lambda *_, **__: signal.raise_signal(number)
+    )
+    words = ["--seeds", 1, "--angles", "[0]", "--out", "s"]
+    said = cli("study", "rotation", *TINY, *words)
+    assert said.code == 128 + number
+    assert said.err.endswith("stopped; continue with: torchcaps study rotation --resume s\n")
 
 
 def test_a_second_press_stops_at_once(cli, press):
@@ -80,5 +96,8 @@ def test_a_second_press_stops_at_once(cli, press):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_Loop, "step", step)
         said = cli("train", *TINY, "--out", "run")
-    assert said == (130, "", "torchcaps: stopped\n")
+    remedy = "continue with: torchcaps train --resume run"
+    assert said == (130, "", f"torchcaps: stopped at once; {remedy}\n")
     assert signal.getsignal(signal.SIGINT) is before
+    press()
+    assert cli(*command(said), "--quiet").code == 0

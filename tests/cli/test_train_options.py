@@ -105,6 +105,17 @@ def test_a_missing_file_is_named(refused):
             "--schedule: expected one of 'constant', 'cosine', 'sabour2017'. Got value: cosin; see",
         ),
         ("--model-options 5", "--model-options: expected dict. Got value: 5; see torchcaps train"),
+        ("--seed 9223372036854775808", "Recipe, seed: expected less than 2**63; got 92233720368"),
+        (
+            "--shift 1000000000",
+            "Recipe, shift: expected less than 8, the smaller side of",
+        ),
+        ("--shift 8 --subpixel true", "Recipe, shift: expected less than 8, the smaller side of"),
+        (
+            "--data mnist --root ~nosuchuser",
+            "Recipe, root: expected a folder; got '~nosuchuser', of a user without a home",
+        ),
+        ("--data folder --root ~nosuchuser", "Recipe, root: expected a folder; got '~nosuchuser'"),
         ("--train-images 0", "digits.sample, n: expected 1 to 1257, the images in split 'train'"),
         ("--model capsnet", "8x8"),
         ("--data folder", "load_dataset 'folder', root: expected a folder with one folder for"),

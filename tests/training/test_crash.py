@@ -13,7 +13,7 @@ import pytest
 
 import torchcaps as tc
 from torchcaps.training import resume, train
-from torchcaps.training.checkpoints import read_place
+from torchcaps.training.checkpoints import Checkpoint
 
 KILLED_IN_A_WRITE = """
 import json, os, signal, sys
@@ -54,7 +54,7 @@ def test_kill_9_in_mid_write_loses_nothing(recipe, whole_run, same_run, tmp_path
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert list(folder.rglob(f".{file}.*.tmp")), "was not killed in the middle of the write"
-    assert read_place(folder / "checkpoint" / "state.safetensors").epoch == 1
+    assert Checkpoint.read(folder / "checkpoint" / "state.safetensors").place.epoch == 1
     tc.load_model(folder)
     same_run(resume(folder, quiet=True), whole_run)
 

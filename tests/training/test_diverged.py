@@ -1,11 +1,14 @@
 """A loss that is no number stops the run, and loses nothing of what was good."""
 
+import math
+
 import pytest
 import torch
 
 import torchcaps as tc
 from torchcaps.nn import CapsuleLoss
 from torchcaps.training import Diverged, resume, train
+from torchcaps.training.loop import _Loop
 from torchcaps.training.run_folder import read_metrics
 
 
@@ -59,6 +62,54 @@ def test_nothing_is_promised_where_nothing_was_kept(recipe, tmp_path, spoil):
     spoil(1, float("nan"))
     with pytest.raises(Diverged, match=r"epoch 1, step 1 .*; no epoch was finished to keep; try"):
         train(recipe(), tmp_path / "run", quiet=True)
+
+
+@pytest.mark.parametrize("how", ["weights", "validation loss"])
+def test_a_last_step_that_spoils_the_weights_replaces_nothing_good(
+    recipe, tmp_path, monkeypatch, whole_run, same_run, how
+):
+    """Its own loss, taken before it, is good."""
+    folder, honest = tmp_path / "run", _Loop.finish_epoch
+
+    def finish(self, start):
+        if self.place.epoch == 1 and how == "weights":
+            with torch.no_grad():
+                next(self.bare.parameters()).fill_(math.nan)
+        elif self.place.epoch == 1:
+            monkeypatch.setattr(CapsuleLoss, "forward", lambda *_: torch.tensor(math.inf))
+        honest(self, start)
+
+    monkeypatch.setattr(_Loop, "finish_epoch", finish)
+    with pytest.raises(Diverged, match=f"the {how} became .* in epoch 2; the weights of epoch 1"):
+        train(recipe(), folder, quiet=True)
+    assert [line["epoch"] for line in read_metrics(folder)] == [1]
+    monkeypatch.undo()
+    same_run(resume(folder, quiet=True), whole_run)
+
+
+def test_ctrl_c_keeps_no_spoilt_weights(recipe, tmp_path, press, monkeypatch):
+    press((1, 2))
+    honest = _Loop.step
+
+    def step(self, epoch, batch, images, labels):
+        value = honest(self, epoch, batch, images, labels)
+        if (epoch, batch) == (0, 1):
+            with torch.no_grad():
+                next(self.bare.parameters()).fill_(math.nan)
+        return value
+
+    monkeypatch.setattr(_Loop, "step", step)
+    with pytest.raises(Diverged, match="the weights became NaN or infinite in epoch 1; no epoch"):
+        train(recipe(), tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run" / "checkpoint").exists()
+
+
+def test_one_batch_an_epoch_at_a_wild_rate_keeps_nothing(recipe, tmp_path):
+    """No second step sees what the first one did."""
+    wild = recipe(lr=1e38, train_images=32, epochs=1)
+    with pytest.raises(Diverged, match="became"):
+        train(wild, tmp_path / "run", quiet=True)
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {"config.yaml"}
 
 
 @pytest.mark.parametrize("model", ["capsnet_small", "cnn"])

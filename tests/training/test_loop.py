@@ -103,6 +103,13 @@ def test_the_rate_follows_the_schedule(recipe, tmp_path):
     assert found == pytest.approx([0.01 * (1 + cos(pi * step / 8)) / 2 for step in (3, 7)])
 
 
+def test_the_whole_seconds_of_an_epoch_hold_those_of_validation(recipe, tmp_path, monkeypatch):
+    clock = iter(range(0, 10_000, 7))
+    monkeypatch.setattr("torchcaps.training.loop.time.perf_counter", lambda: next(clock))
+    (line,) = read_metrics(train(recipe(epochs=1), tmp_path / "run", quiet=True))
+    assert (line["seconds"], line["seconds_total"]) == (7, 14)
+
+
 def test_fewer_images_than_a_batch_are_one_batch(recipe, tmp_path):
     run = train(recipe(train_images=5, epochs=1), tmp_path / "run", quiet=True)
     assert len(read_metrics(run)) == 1

@@ -79,15 +79,69 @@ def test_lines_written_after_the_checkpoint_are_written_again(
     same_run(resume(run, quiet=True), whole_run)
 
 
-@pytest.mark.parametrize(
-    ("files", "text"),
-    [
-        ([], "config.yaml: expected the config.yaml of a run; got FileNotFoundError"),
-        (["config.yaml"], "state.safetensors: expected a file to resume from; there is none"),
-    ],
-)
-def test_what_is_no_run_cannot_be_resumed(whole_run, tmp_path, files, text):
-    for name in files:
-        shutil.copy(whole_run / name, tmp_path)
-    with pytest.raises(ValueError, match=text):
+def test_what_is_no_run_cannot_be_resumed(tmp_path):
+    with pytest.raises(ValueError, match=r"config.yaml of a run; got FileNotFoundError"):
         resume(tmp_path, quiet=True)
+
+
+def test_a_run_stopped_before_its_first_checkpoint_begins(whole_run, same_run, tmp_path):
+    """The first line of metrics is written before the first checkpoint."""
+    shutil.copy(whole_run / "config.yaml", tmp_path)
+    append_metrics(tmp_path, {"epoch": 1, "loss": 1.0})
+    (tmp_path / ".model.safetensors.12.tmp").write_text("half")
+    same_run(resume(tmp_path, quiet=True), whole_run)
+    assert list(tmp_path.rglob("*.tmp")) == []
+
+
+def test_a_run_that_lost_its_checkpoint_is_not_begun_again_unasked(whole_run, tmp_path):
+    run = shutil.copytree(whole_run, tmp_path / "run")
+    (run / "checkpoint" / "state.safetensors").unlink()
+    with pytest.raises(
+        ValueError, match=r"the file of a run that finished an epoch; there is none"
+    ):
+        resume(run, quiet=True)
+    assert len(read_metrics(run)) == 3
+
+
+def test_a_model_that_went_missing_is_written_from_the_checkpoint(whole_run, same_run, tmp_path):
+    run = shutil.copytree(whole_run, tmp_path / "run")
+    (run / "model.safetensors").unlink()
+    same_run(resume(run, quiet=True), whole_run)
+
+
+@pytest.mark.parametrize("changes", [{"epochs": 2}, {"batch_size": 128}], ids=str)
+def test_a_checkpoint_beyond_the_end_of_its_run_is_refused(ctrl_c, recipe, tmp_path, changes):
+    ctrl_c(lambda: train(recipe(), tmp_path / "run", quiet=True), (3, 2))
+    recipe(**changes).save(tmp_path / "run" / "config.yaml")
+    with pytest.raises(
+        ValueError, match=r"expected a place within \d epochs of \d batches; got epo"
+    ):
+        resume(tmp_path / "run", quiet=True)
+
+
+def test_more_epochs_continue_a_finished_run(recipe, whole_run, same_run, tmp_path):
+    run = train(recipe(epochs=1), tmp_path / "run", quiet=True)
+    same_run(resume(run, epochs=3, quiet=True), whole_run)
+
+
+def test_a_schedule_that_looks_at_the_end_is_not_extended(recipe, tmp_path):
+    run = train(recipe(epochs=1, schedule="cosine"), tmp_path / "run", quiet=True)
+    with pytest.raises(
+        ValueError, match="expected 1, since the cosine schedule of the epochs done"
+    ):
+        resume(run, epochs=3, quiet=True)
+    with pytest.raises(ValueError, match="expected at least 3, as the run has; got 2"):
+        recipe(schedule="sabour2017").extended(2)
+
+
+@pytest.mark.parametrize("line", ["NaN", "7", "[" * 5000, '{"epoch": 3}'])
+def test_damaged_metrics_are_refused_and_nothing_is_changed(whole_run, tmp_path, line):
+    run = shutil.copytree(whole_run, tmp_path / "run")
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    (run / "metrics.jsonl").write_text("\n".join([lines[0], line, lines[2]]))
+    before = {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
+    with pytest.raises(
+        ValueError, match="each of the 3 epochs that the checkpoint has; got 1 whole"
+    ):
+        resume(run, quiet=True)
+    assert {p: p.read_bytes() for p in run.rglob("*") if p.is_file()} == before

@@ -1,7 +1,6 @@
 """torchrun on two processes of this machine trains the model that one process would."""
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import asdict
@@ -13,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 import torchcaps as tc
-from torchcaps.training import Recipe, evaluate, train
+from torchcaps.training import Recipe, evaluate, resume, train
 from torchcaps.training.run_folder import read_metrics
 
 SCRIPT = """
@@ -50,11 +49,35 @@ resume(folder / "interrupted", quiet=True)
 """
 
 
-@pytest.mark.slow
+KILLED = """
+import os, signal, sys
+import torch
+from torchcaps.cli.main import main
+from torchcaps.training.progress import TrainingProgress
+
+torch.set_num_threads(1)
+
+def step(self, epoch, batch, loss):
+    if (os.environ["RANK"], epoch, batch) == (sys.argv[1], 2, 2):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+TrainingProgress.step = step
+sys.exit(main(sys.argv[2:]))
+"""
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(torch.cuda.device_count() == 1, reason="two processes need two GPUs"),
+]
+
+
 def test_torchrun_trains_the_model_of_one_process(recipe, same_run, tmp_path):
     """One test, so that the processes are started once."""
     two_epochs = recipe(epochs=2)
-    told = torchrun(two_epochs, tmp_path)
+    (tmp_path / "script.py").write_text(SCRIPT)
+    done = torchrun(tmp_path / "script.py", json.dumps(asdict(two_epochs)), tmp_path)
+    assert done.returncode == 0, done.stderr[-4000:]
+    told = [json.loads((tmp_path / f"told{rank}.json").read_text()) for rank in (0, 1)]
     one = train(two_epochs, tmp_path / "one", quiet=True)
 
     weights_and_metrics_are_equal_within_rounding(one, tmp_path / "run")
@@ -66,22 +89,39 @@ def test_torchrun_trains_the_model_of_one_process(recipe, same_run, tmp_path):
     same_run(tmp_path / "interrupted", tmp_path / "run")
 
 
-def torchrun(recipe: Recipe, folder: Path) -> list[dict[str, Any]]:
-    """Run the script on two processes; what each of them was told."""
-    (folder / "script.py").write_text(SCRIPT)
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
-            *("--nproc-per-node", "2", str(folder / "script.py")),
-            *(json.dumps(asdict(recipe)), str(folder)),
-        ],
+def test_the_line_of_the_readme_trains_one_model(tmp_path):
+    words = ["--train-images", "64", "--epochs", "1", "--out", str(tmp_path / "run")]
+    done = torchrun("-m", "torchcaps", "train", *words)
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert done.stdout.count("test it with: torchcaps evaluate") == 1
+    assert len(read_metrics(tmp_path / "run")) == 1
+
+
+@pytest.mark.parametrize("killed", [0, 1])
+def test_where_one_process_is_killed_the_other_says_so(recipe, whole_run, tmp_path, killed):
+    """And one process alone can take up what the two began."""
+    (tmp_path / "script.py").write_text(KILLED)
+    recipe().save(tmp_path / "recipe.yaml")
+    words = ["train", "--config", tmp_path / "recipe.yaml", "--out", tmp_path / "run", "--quiet"]
+    done = torchrun(tmp_path / "script.py", killed, *words)
+    assert done.returncode != 0
+    said = [line for line in done.stderr.splitlines() if line.startswith("torchcaps: ")]
+    assert said == [
+        "torchcaps: another of the 2 processes of this run ended; "
+        f"continue with: torchcaps train --resume {tmp_path / 'run'}"
+    ]
+    weights_and_metrics_are_equal_within_rounding(whole_run, resume(tmp_path / "run", quiet=True))
+
+
+def torchrun(*words: object) -> subprocess.CompletedProcess[str]:
+    """Run this on two processes."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    return subprocess.run(
+        [*command, "--nproc-per-node", "2", *map(str, words)],
         capture_output=True,
         text=True,
         timeout=300,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"},
     )
-    assert done.returncode == 0, done.stderr[-4000:]
-    return [json.loads((folder / f"told{rank}.json").read_text()) for rank in (0, 1)]
 
 
 def weights_and_metrics_are_equal_within_rounding(one: Path, two: Path) -> None:
@@ -89,7 +129,6 @@ def weights_and_metrics_are_equal_within_rounding(one: Path, two: Path) -> None:
     assert alone.keys() == shared.keys()
     for name, value in alone.items():
         torch.testing.assert_close(shared[name], value, rtol=0, atol=1e-4)
-    assert [line["epoch"] for line in read_metrics(two)] == [1, 2], "one process writes"
     for found, expected in zip(read_metrics(two), read_metrics(one), strict=True):
         assert found["accuracy"] == expected["accuracy"]
         for name in ("loss", "validation_loss", "reconstruction_mse"):

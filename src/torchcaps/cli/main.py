@@ -6,20 +6,23 @@ Torch is loaded by the command that needs it, within `main`, so that Ctrl-C is a
 import os
 import sys
 import warnings
+from contextlib import suppress
 from importlib import import_module
 
 import torchcaps
 from torchcaps.cli.commands import COMMANDS
+from torchcaps.interrupt import as_ctrl_c, signal_of
 from torchcaps.registry import Registry
 
 OPTIONS: Registry[None] = Registry("option")
 OPTIONS.add("--help")(None)
 OPTIONS.add("--version")(None)
-USAGE_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
+USAGE_ERROR, FAILURE, BY_SIGNAL = 2, 1, 128
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0, 1 (it failed), 2 (wrong use), 130 (Ctrl-C)."""
+    """Run one command; returns the exit code: 0, 1 (it failed), 2 (wrong use), 130 (Ctrl-C), 143
+    and 129 (SIGTERM and SIGHUP)."""
     words = sys.argv[1:] if arguments is None else arguments
     if not words or words[0] in ("-h", "--help", "--version"):
         version = f"torchcaps {torchcaps.__version__}"
@@ -28,15 +31,16 @@ def main(arguments: list[str] | None = None) -> int:
     warnings.formatwarning = lambda message, *_, **__: f"torchcaps: {message}\n"
     try:
         (OPTIONS if words[0].startswith("-") else COMMANDS).about(words[0])
-        return _run(words[0], words[1:])
+        with as_ctrl_c():
+            return _run(words[0], words[1:])
     except BrokenPipeError:  # who read the output, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
-    except KeyboardInterrupt as error:
-        return _say(str(error) or "stopped", INTERRUPTED)
+    except KeyboardInterrupt as stop:
+        return _say(str(stop) or "stopped", BY_SIGNAL + signal_of(stop))
     except (ValueError, FileNotFoundError, IsADirectoryError) as error:
         return _say(str(error), USAGE_ERROR)
-    except ArithmeticError as error:
+    except (ArithmeticError, ConnectionError) as error:
         return _say(str(error), FAILURE)
     except OSError as error:
         place = f" ({error.filename})" if error.filename else ""
@@ -58,7 +62,8 @@ def _run(name: str, words: list[str]) -> int:
 
 
 def _say(message: str, code: int) -> int:
-    print(f"torchcaps: {message}", file=sys.stderr)
+    with suppress(OSError):  # the terminal is gone after SIGHUP
+        print(f"torchcaps: {message}", file=sys.stderr)
     return code
 
 

@@ -79,18 +79,21 @@ def parse(parser: ArgumentParser, words: list[str]) -> Namespace:
     except UnicodeDecodeError:
         raise ValueError("--config: expected YAML; got a file that is no text") from None
     if options.get("resume") is not None:
-        _refuse_beside_resume(words)
+        given = _refuse_beside_resume(words, parser.prog)
+        options.resume_epochs = options.epochs if "--epochs" in given else None
     return options
 
 
-def _refuse_beside_resume(words: list[str]) -> None:
-    """Raise a `ValueError` for options beside --resume: they would be ignored."""
+def _refuse_beside_resume(words: list[str], command: str) -> set[str]:
+    """The options in `words`. A `ValueError` for those beside --resume that would be ignored."""
     given = {word.partition("=")[0].replace("_", "-") for word in words if word[:2] == "--"}
-    if extra := sorted(given - BESIDE_RESUME):
+    extends = {"--epochs"} if command == "torchcaps train" else set()
+    if extra := sorted(given - BESIDE_RESUME - extends):
         raise ValueError(
             f"--resume: expected no options beside it, since what was begun keeps its own; "
             f"got {', '.join(extra)}; leave them out, or start anew in another --out"
         )
+    return given
 
 
 def _explain(message: str, parser: ArgumentParser) -> str:

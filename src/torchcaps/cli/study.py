@@ -11,6 +11,7 @@ from rich.table import Table
 
 from torchcaps.cli.options import read
 from torchcaps.files import write_whole
+from torchcaps.interrupt import Interrupted, signal_of
 from torchcaps.machine import resolve_device
 from torchcaps.studies import STUDIES, Study
 from torchcaps.training.run_folder import CONFIG, create_run
@@ -27,13 +28,14 @@ def run(options: Namespace) -> None:
         chosen = _choose(study, options)
         folder = Path(options.out or _default_folder(name, chosen))
         study.check(chosen)
-        create_run(folder, overwrite=options.overwrite)
+        create_run(folder, overwrite=options.overwrite, load=lambda path: _read(name, path.parent))
         _write(chosen, folder)
     try:
         finding = study.run(chosen, folder, options.quiet, options.device)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            f"stopped; continue with: torchcaps study {name} --resume {folder}"
+    except KeyboardInterrupt as stop:
+        raise Interrupted(
+            f"stopped; continue with: torchcaps study {name} --resume {folder}",
+            signal_of(stop),
         ) from None
     table = Table(*finding.header)
     for row in finding.rows:

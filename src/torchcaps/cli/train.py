@@ -1,23 +1,23 @@
 """`torchcaps train`: a recipe becomes a run folder, or a run is continued."""
 
 from dataclasses import fields
-from importlib.util import find_spec
 from pathlib import Path
 
-from accelerate import PartialState
 from jsonargparse import Namespace
 
 from torchcaps.training import Recipe, resume, train
+from torchcaps.training.processes import join
 
 
 def run(options: Namespace) -> None:
-    if options.log == "tensorboard" and find_spec("tensorboard") is None:
-        raise ValueError(
-            "--log: expected an installed tracker; tensorboard is not; "
-            "run: pip install 'torchcaps[log]'"
-        )
     if options.resume is not None:
-        folder = resume(options.resume, log=options.log, quiet=options.quiet, device=options.device)
+        folder = resume(
+            options.resume,
+            epochs=options.resume_epochs,
+            log=options.log,
+            quiet=options.quiet,
+            device=options.device,
+        )
     else:
         recipe = Recipe(**{field.name: options[field.name] for field in fields(Recipe)})
         out = options.out or f"runs/{recipe.model}-{recipe.data}-{recipe.seed}"
@@ -29,5 +29,5 @@ def run(options: Namespace) -> None:
             quiet=options.quiet,
             device=options.device,
         )
-    if PartialState().is_main_process:
+    if join().is_main_process:
         print(f"{folder}\ntest it with: torchcaps evaluate {folder}")

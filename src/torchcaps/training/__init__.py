@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from torchcaps.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from torchcaps.interrupt import Interrupted
     from torchcaps.training.evaluation import Evaluation, evaluate
-    from torchcaps.training.interrupt import Interrupted
     from torchcaps.training.loop import Diverged, resume, train
     from torchcaps.training.recipe import Recipe
 
@@ -25,7 +25,7 @@ __getattr__, __dir__ = lazy_names(
     {
         "Diverged": "torchcaps.training.loop:Diverged",
         "Evaluation": "torchcaps.training.evaluation:Evaluation",
-        "Interrupted": "torchcaps.training.interrupt:Interrupted",
+        "Interrupted": "torchcaps.interrupt:Interrupted",
         "Recipe": "torchcaps.training.recipe:Recipe",
         "evaluate": "torchcaps.training.evaluation:evaluate",
         "resume": "torchcaps.training.loop:resume",

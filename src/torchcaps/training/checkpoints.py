@@ -1,9 +1,11 @@
 """The state of a run in one safetensors file, written whole: weights, Adam, randomness, place."""
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -11,6 +13,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from torchcaps.files import write_whole
+from torchcaps.training.precision import FLOAT32
 
 
 @dataclass
@@ -25,8 +28,105 @@ class Place:
     """Of those batches."""
     best_accuracy: float = -1.0
     """On the validation images."""
-    precision: dict[str, bool] = field(default_factory=dict)
+    precision: dict[str, bool] = field(default_factory=FLOAT32._asdict)
     """What `precision: auto` chose; never measured again, so that resuming changes nothing."""
+
+    @classmethod
+    def from_json(cls, text: str) -> "Place":
+        """Raises a `ValueError` or `TypeError` unless a run can stand there."""
+        place = cls(**json.loads(text))
+        valid = (
+            all(type(count) is int and count >= 0 for count in (place.epoch, place.batches))
+            and all(type(x) is float for x in (place.loss_sum, place.best_accuracy))
+            and math.isfinite(place.loss_sum)
+            and -1 <= place.best_accuracy <= 1
+            and place.precision.keys() == FLOAT32._asdict().keys()
+            and all(type(value) is bool for value in place.precision.values())
+        )
+        if not valid:
+            raise ValueError(f"no run can stand at {text}")
+        return place
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A file that was read: foreign and damaged ones are refused before anything is changed."""
+
+    path: Path
+    place: Place
+    tensors: dict[str, Tensor]
+
+    @classmethod
+    def read(cls, path: Path) -> "Checkpoint":
+        """Raises a `ValueError` where the file is damaged or none of ours."""
+        try:
+            with safe_open(path, framework="pt") as file:
+                place = Place.from_json((file.metadata() or {})["place"])
+                return cls(path, place, {n: file.get_tensor(n) for n in file.keys()})  # noqa: SIM118
+        except (SafetensorError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise cls._damaged(path, type(error).__name__) from None
+        except RecursionError:
+            raise cls._damaged(path, "nested too deep") from None
+
+    def load_into(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        """Put model, optimizer and randomness back as they were.
+
+        Adam's moments take the memory layout of their parameters, which must not change afterwards.
+
+        Raises a `ValueError`, with nothing changed, where a tensor is missing, of another model, or
+        one that Adam and the generators cannot take: fused kernels read it unchecked.
+        """
+        self._check_tensors(model, optimizer)
+        model.load_state_dict(_under("model.", self.tensors))
+        saved = _under("optimizer.", self.tensors)
+        for index, parameter, _ in _moments(optimizer):
+            optimizer.state[parameter] = {
+                key: _like(parameter, value) for key, value in _under(f"{index}.", saved).items()
+            }
+        torch.set_rng_state(self.tensors["random.cpu"])
+        if "random.cuda" in self.tensors and torch.cuda.is_available():
+            torch.cuda.set_rng_state(self.tensors["random.cuda"])
+
+    def _check_tensors(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        weights = {f"model.{name}": _kind(value) for name, value in model.state_dict().items()}
+        found = {name: _kind(value) for name, value in self.tensors.items()}
+        if weights != {name: kind for name, kind in found.items() if name.startswith("model.")}:
+            wrong = next(n for n in {**weights, **found} if weights.get(n) != found.get(n))
+            raise ValueError(
+                f"checkpoint {self.path}: expected the weights of this run's model, "
+                f"{wrong} {_say(weights.get(wrong))}; got {_say(found.get(wrong))}; start a new run"
+            )
+        allowed = {**weights, "random.cpu": _kind(torch.get_rng_state())}
+        for index, parameter, _ in _moments(optimizer):
+            # A parameter that has had no gradient yet has no moments.
+            if any(name.startswith(f"optimizer.{index}.") for name in found):
+                moments = dict.fromkeys(("exp_avg", "exp_avg_sq"), _kind(parameter))
+                for key, kind in {**moments, "step": ((), torch.float32)}.items():
+                    allowed[f"optimizer.{index}.{key}"] = kind
+        if "random.cuda" in found:
+            allowed["random.cuda"] = found["random.cuda"]
+        if allowed != found:
+            wrong = next(n for n in {**allowed, **found} if allowed.get(n) != found.get(n))
+            raise self._damaged(self.path, f"{wrong}: {_say(found.get(wrong))}")
+        for name, value in self.tensors.items():
+            if name.endswith(".step") and not 0 < value < math.inf:
+                raise self._damaged(self.path, f"{name}: {value.item()}")
+        self._check_random("cpu")
+        if "random.cuda" in found and torch.cuda.is_available():
+            self._check_random("cuda")
+
+    def _check_random(self, device: str) -> None:
+        try:
+            torch.Generator(device).set_state(self.tensors[f"random.{device}"])
+        except (RuntimeError, TypeError):
+            raise self._damaged(self.path, f"random.{device}: no state of a generator") from None
+
+    @staticmethod
+    def _damaged(path: Path, found: str) -> ValueError:
+        return ValueError(
+            f"checkpoint {path}: expected one that torchcaps wrote; got a damaged or foreign file "
+            f"({found}); start again with --overwrite"
+        )
 
 
 def save_checkpoint(
@@ -46,54 +146,6 @@ def save_checkpoint(
     write_whole(path, save(tensors, metadata={"place": json.dumps(asdict(place))}))
 
 
-def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Place:
-    """Put model, optimizer and randomness back as they were; returns the place.
-
-    Adam's moments take the memory layout of their parameters, which must not change afterwards.
-
-    Raises a `ValueError` where the file is missing, damaged or of another model.
-    """
-    tensors, place = _read(path)
-    try:
-        model.load_state_dict(_under("model.", tensors))
-    except RuntimeError as error:
-        raise ValueError(
-            f"checkpoint {path}: expected the weights of this run's model; got others "
-            f"({str(error).splitlines()[-1].strip()}); start a new run"
-        ) from None
-    saved = _under("optimizer.", tensors)
-    for index, parameter, _ in _moments(optimizer):
-        optimizer.state[parameter] = {
-            key: _like(parameter, value) for key, value in _under(f"{index}.", saved).items()
-        }
-    torch.set_rng_state(tensors["random.cpu"])
-    if "random.cuda" in tensors and torch.cuda.is_available():
-        torch.cuda.set_rng_state(tensors["random.cuda"])
-    return place
-
-
-def read_place(path: Path) -> Place:
-    """The place alone. Raises a `ValueError` where the file is missing or damaged."""
-    return _read(path)[1]
-
-
-def _read(path: Path) -> tuple[dict[str, Tensor], Place]:
-    if not path.is_file():
-        raise ValueError(
-            f"checkpoint {path}: expected a file to resume from; there is none; "
-            "the run was stopped before its first epoch ended: start it again with --overwrite"
-        )
-    try:
-        with safe_open(path, framework="pt") as file:
-            place = Place(**json.loads((file.metadata() or {})["place"]))
-            return {name: file.get_tensor(name) for name in file.keys()}, place  # noqa: SIM118
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"checkpoint {path}: expected one that torchcaps wrote; got a damaged or foreign file "
-            f"({type(error).__name__}); start again with --overwrite"
-        ) from None
-
-
 def _moments(
     optimizer: torch.optim.Optimizer,
 ) -> Iterator[tuple[int, nn.Parameter, dict[str, Tensor]]]:
@@ -103,10 +155,18 @@ def _moments(
 
 
 def _like(parameter: Tensor, value: Tensor) -> Tensor:
-    """`value` in the memory layout of its parameter; Adam's step counter stays where it was."""
+    """`value` in the memory layout of its parameter; Adam's step count as a fused Adam has it."""
     if value.shape != parameter.shape:
-        return value.clone()
+        return value.to(parameter.device, copy=True)
     return torch.empty_like(parameter).copy_(value)
+
+
+def _kind(value: Tensor) -> tuple[Any, torch.dtype]:
+    return tuple(value.shape), value.dtype
+
+
+def _say(kind: tuple[Any, torch.dtype] | None) -> str:
+    return "none" if kind is None else f"{list(kind[0])} {kind[1]}".replace("torch.", "")
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

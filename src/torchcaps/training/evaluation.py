@@ -4,11 +4,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from accelerate import PartialState
-from accelerate.utils import gather_object
 from torch import Tensor, nn
 
 from torchcaps.data import ImageDataset
+from torchcaps.training.processes import everywhere, join
 
 
 class Evaluation(NamedTuple):
@@ -35,7 +34,7 @@ def evaluate(
     The reconstruction is compared with the moved image. Where several processes run, each tests
     its share, every image is counted once, and each process gets the figures of them all.
     """
-    processes = PartialState()
+    processes = join()
     device = next(model.parameters()).device
     share = torch.arange(processes.process_index, len(dataset), processes.num_processes)
     training = model.training
@@ -46,9 +45,8 @@ def evaluate(
         moved = images if transform is None else transform(images)
         sums.append(_score(model, moved, labels, loss))
     model.train(training)
-    if processes.num_processes > 1:
-        sums = gather_object(sums)
-    correct, losses, errors, count = (sum(column) for column in zip(*sums, strict=True))
+    parts = [part for parts in everywhere(sums) for part in parts]
+    correct, losses, errors, count = (sum(column) for column in zip(*parts, strict=True))
     mse = None if errors != errors else errors / count
     return Evaluation(correct / count, losses / count, mse, int(count))
 

@@ -39,7 +39,7 @@ class TrainingProgress:
         if self.lines:
             print(
                 f"{self.title}: epoch {record['epoch']}/{self.epochs}, loss {record['loss']:.4f}, "
-                f"validation {record['accuracy']:.2%}, {record['seconds']:.1f} s",
+                f"validation {record['accuracy']:.2%}, {record['seconds_total']:.1f} s",
                 file=self.console.file,
                 flush=True,
             )

@@ -5,7 +5,7 @@ Imports no torch, so that `torchcaps train --help` is quick; datasets and models
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from math import cos, pi
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -19,6 +19,24 @@ from torchcaps.models.options import check_choice
 
 Schedule = Literal["constant", "cosine", "sabour2017"]
 AskedPrecision = Literal["auto", "fp32", "bf16"]
+
+
+_KINDS: dict[str, Any] = {
+    **dict.fromkeys(("model", "data", "schedule", "precision"), str),
+    "root": str | None,
+    "train_images": int | None,
+    **dict.fromkeys(("model_options", "data_options"), dict),
+}
+_SAID = {
+    str: "a name",
+    str | None: "a folder's path",
+    int | None: "a whole number",
+    dict: "a table of options such as {size: 64}",
+}
+
+
+def _named(options: dict[Any, Any]) -> bool:
+    return all(isinstance(key, str) for key in options)
 
 
 @dataclass(frozen=True)
@@ -55,6 +73,13 @@ class Recipe:
     """Options of the dataset, such as {size: 64} for folder."""
 
     def __post_init__(self) -> None:
+        for name, kind in _KINDS.items():
+            value = getattr(self, name)
+            if not isinstance(value, kind) or (isinstance(value, dict) and not _named(value)):
+                raise ValueError(
+                    f"Recipe, {name}: expected {_SAID[kind]}; got {value!r:.80}; "
+                    "see torchcaps train --help"
+                )
         for name, least in (("epochs", 1), ("batch_size", 1), ("shift", 0), ("seed", 0)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
@@ -67,7 +92,15 @@ class Recipe:
                 f"Recipe, subpixel: expected true or false; got {self.subpixel!r}; leave it out "
                 "for whole pixels"
             )
-        if not isinstance(self.lr, int | float) or not 0 < self.lr < float("inf"):
+        if self.seed >= 2**63:
+            raise ValueError(
+                f"Recipe, seed: expected less than 2**63; got {self.seed}; give a smaller seed"
+            )
+        if (
+            isinstance(self.lr, bool)
+            or not isinstance(self.lr, int | float)
+            or not 0 < self.lr < float("inf")
+        ):
             raise ValueError(
                 f"Recipe, lr: expected a positive number; got {self.lr!r}; 0.001 is a good start"
             )
@@ -76,7 +109,21 @@ class Recipe:
 
     def load_data(self, split: str) -> datasets.ImageDataset:
         """A split of the dataset; of the training split, `train_images` drawn by the seed."""
-        dataset = datasets.load_dataset(self.data, split, self.root, **self.data_options)
+        try:
+            dataset = datasets.load_dataset(self.data, split, self.root, **self.data_options)
+        except RuntimeError as error:
+            if self.root is None or not self.root.startswith("~"):
+                raise
+            raise ValueError(
+                f"Recipe, root: expected a folder; got {self.root!r}, of a user without a home "
+                f"({error}); write the whole path"
+            ) from None
+        side = min(dataset.in_shape[1:])
+        if self.shift >= side:
+            raise ValueError(
+                f"Recipe, shift: expected less than {side}, the smaller side of the images; "
+                f"got {self.shift}, which may leave nothing of them; give a smaller shift"
+            )
         if split == "train" and self.train_images is not None:
             return dataset.sample(self.train_images, self.seed)
         return dataset
@@ -97,6 +144,21 @@ class Recipe:
             return max(self.lr * 0.96 ** (step / 2000), 1e-6)
         return self.lr
 
+    def extended(self, epochs: int) -> "Recipe":
+        """The same with more epochs, for a run that goes on. Raises a `ValueError` where it would
+        not end with the weights of a run that had them from the start."""
+        if self.schedule == "cosine" and epochs != self.epochs:
+            raise ValueError(
+                f"--resume, epochs: expected {self.epochs}, since the cosine schedule of the "
+                f"epochs done depends on the number; got {epochs}; start anew in another --out"
+            )
+        if epochs < self.epochs:
+            raise ValueError(
+                f"--resume, epochs: expected at least {self.epochs}, as the run has; got {epochs}; "
+                "give a larger number, or leave it out"
+            )
+        return replace(self, epochs=epochs)
+
     def save(self, path: Path) -> None:
         """Write the recipe as YAML that `torchcaps train --config` reads."""
         write_whole(path, yaml.safe_dump(asdict(self), sort_keys=False))
@@ -106,7 +168,7 @@ class Recipe:
         """Read a recipe that `save` wrote. Raises a `ValueError` where there is none."""
         try:
             values = yaml.safe_load(path.read_text())
-        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
             raise ValueError(
                 f"{path}: expected the config.yaml of a run; got {type(error).__name__}; "
                 "give the folder of a run that torchcaps train wrote"
