@@ -11,7 +11,8 @@ TINY = ["--train-images", "64", "--batch-size", "32", "--epochs", "1", "--quiet"
 
 
 def test_a_run_is_a_folder_and_the_recipe_is_followed(cli, tmp_path):
-    said = cli("train", *TINY, "--seed", 3, "--model-options", "{iterations: 2}", "--out", "run")
+    words = ["--seed", 3, "--model-options", "{iterations: 2}", "--precision", "fp32"]
+    said = cli("train", *TINY, *words, "--out", "run")
     assert said == (0, "run\ntest it with: torchcaps evaluate run\n", "")
     run = tmp_path / "run"
     files = {str(p.relative_to(run)) for p in run.rglob("*") if p.is_file()}
@@ -20,7 +21,12 @@ def test_a_run_is_a_folder_and_the_recipe_is_followed(cli, tmp_path):
         "best/config.json", "best/model.safetensors", "checkpoint/state.safetensors",
     }  # fmt: skip
     recipe = Recipe(
-        train_images=64, batch_size=32, epochs=1, seed=3, model_options={"iterations": 2}
+        train_images=64,
+        batch_size=32,
+        epochs=1,
+        seed=3,
+        model_options={"iterations": 2},
+        precision="fp32",
     )
     assert Recipe.load(run / "config.yaml") == recipe
     again = tc.load_model(train(recipe, tmp_path / "again", quiet=True))
