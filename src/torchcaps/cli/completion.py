@@ -14,7 +14,7 @@ from torchcaps.studies import STUDIES
 from torchcaps.training.recipe import AskedPrecision, Schedule
 
 # What may follow a word; after any other a file, a folder or a number is typed.
-NAMES: dict[str, Iterable[str]] = {
+NAMES: Mapping[str, Iterable[str]] = {
     "study": STUDIES,
     "completion": SHELLS,
     "--model": MODELS,

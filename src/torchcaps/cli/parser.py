@@ -40,14 +40,16 @@ class _Formatter(DefaultHelpFormatter):
         )
 
 
-def make_parser(name: str, about: str, usage: str, example: str) -> ArgumentParser:
+def make_parser(
+    name: str, about: str, usage: str = "[options]", example: str | None = None
+) -> ArgumentParser:
     """The parser of a command, for it to add its options to; `example` is a whole line."""
     program = f"torchcaps {name}"
     parser = ArgumentParser(
         prog=program,
         usage=f"{program} {usage}".rstrip(),
         description=f"{about[0].upper()}{about[1:]}.".replace("?.", "?"),
-        epilog=f"Example: {example}",
+        epilog=example and f"Example: {example}",
         formatter_class=_Formatter,
         exit_on_error=False,
         add_help=False,
