@@ -126,7 +126,7 @@ def load_workspace(
         _check_fits(model, folder, test_set, folders[0])
         taken = sum(shown.model.name == model.name for shown in models)
         name = f"{model.name}-{taken + 1}" if taken else model.name
-        models.append(_shown(name, folder, model.to(device)))
+        models.append(_shown(name, folder, model))
     return Workspace(id, recipe, test_set, tuple(models))
 
 
