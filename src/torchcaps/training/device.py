@@ -17,7 +17,8 @@ def training_device(name: str, accelerator: Accelerator) -> torch.device:
     if accelerator.num_processes > 1:
         raise ValueError(
             f"device: expected auto where {accelerator.num_processes} processes train, since each "
-            f"takes its own; got {name!r}; leave it out, or hide the GPUs with CUDA_VISIBLE_DEVICES= for the CPU"
+            f"takes its own; got {name!r}; leave it out, or hide the GPUs with "
+            "CUDA_VISIBLE_DEVICES= for the CPU"
         )
     device = resolve_device(name)
     if device.type == "cuda":

@@ -144,7 +144,7 @@ class Recipe:
             return max(self.lr * 0.96 ** (step / 2000), 1e-6)
         return self.lr
 
-    def extended(self, epochs: int) -> "Recipe":
+    def extended(self, epochs: int) -> Recipe:
         """The same with more epochs, for a run that goes on. Raises a `ValueError` where it would
         not end with the weights of a run that had them from the start."""
         if self.schedule == "cosine" and epochs != self.epochs:
