@@ -10,7 +10,13 @@ from torchcaps.lazy import lazy_names
 if TYPE_CHECKING:
     from torchcaps import analysis, data, figures, models, nn, ops, training
     from torchcaps.data import list_datasets, load_dataset
-    from torchcaps.models import create_model, list_models, load_model, save_model
+    from torchcaps.models import (
+        create_model,
+        list_models,
+        list_pretrained,
+        load_model,
+        save_model,
+    )
 
 __version__ = "0.1.0.dev0"
 __all__ = [
@@ -20,6 +26,7 @@ __all__ = [
     "figures",
     "list_datasets",
     "list_models",
+    "list_pretrained",
     "load_dataset",
     "load_model",
     "models",
@@ -38,6 +45,7 @@ __getattr__, __dir__ = lazy_names(
         "figures": "torchcaps.figures",
         "list_datasets": "torchcaps.data:list_datasets",
         "list_models": "torchcaps.models:list_models",
+        "list_pretrained": "torchcaps.models:list_pretrained",
         "load_dataset": "torchcaps.data:load_dataset",
         "load_model": "torchcaps.models:load_model",
         "models": "torchcaps.models",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torchcaps.models.explanation import Explanation
     from torchcaps.models.model import Model, Output
     from torchcaps.models.pooled_cnn import PooledCNN
+    from torchcaps.models.pretrained import list_pretrained
     from torchcaps.models.saving import load_model, save_model
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "PooledCNN",
     "create_model",
     "list_models",
+    "list_pretrained",
     "load_model",
     "save_model",
 ]
@@ -41,6 +43,7 @@ __getattr__, __dir__ = lazy_names(
         "PooledCNN": "torchcaps.models.pooled_cnn:PooledCNN",
         "create_model": "torchcaps.models.create:create_model",
         "list_models": "torchcaps.models.catalogue:list_models",
+        "list_pretrained": "torchcaps.models.pretrained:list_pretrained",
         "load_model": "torchcaps.models.saving:load_model",
         "save_model": "torchcaps.models.saving:save_model",
     },

@@ -12,6 +12,7 @@ from safetensors.torch import load, save
 from torchcaps.files import write_whole
 from torchcaps.models.create import create_model
 from torchcaps.models.model import Model
+from torchcaps.models.pretrained import list_pretrained, model_folder
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
@@ -28,8 +29,9 @@ def save_model(model: Model, folder: str | Path) -> Path:
 
 
 def load_model(path_or_hub_id: str | Path) -> Model:
-    """Build the model that a folder (a run, or any with model.safetensors and config.json) or a
-    repository of the Hugging Face hub holds. It comes in evaluation mode, on the CPU.
+    """Build a trained model: one that comes with the package (`list_pretrained`), or what a folder
+    (a run, or any with model.safetensors and config.json) or a repository of the Hugging Face hub
+    holds. It comes in evaluation mode, on the CPU.
 
     Raises a `ValueError` where there is no model, or its files are damaged or foreign.
     """
@@ -58,7 +60,7 @@ def load_model(path_or_hub_id: str | Path) -> Model:
 
 
 def _locate(path_or_hub_id: str | Path) -> tuple[Path, Path]:
-    folder = Path(path_or_hub_id)
+    folder = model_folder(path_or_hub_id)
     if folder.is_dir():
         for name in (CONFIG, WEIGHTS):
             if not (folder / name).is_file():
@@ -69,8 +71,9 @@ def _locate(path_or_hub_id: str | Path) -> tuple[Path, Path]:
         return folder / CONFIG, folder / WEIGHTS
     hub_id = str(path_or_hub_id)
     missing = (
-        f"load_model: expected a model's folder or a hub id like user/name; got {hub_id!r}, "
-        "which is no folder here and could not be fetched; check the path"
+        f"load_model: expected a model's folder, a hub id like user/name, or one of "
+        f"{', '.join(list_pretrained())}; got {hub_id!r}, which is no folder here and could not be "
+        "fetched; check the path"
     )
     if hub_id.count("/") != 1 or hub_id.startswith((".", "/", "~")):
         raise ValueError(missing)

@@ -19,6 +19,7 @@ from torchcaps.models import save_model
 from torchcaps.training import run_folder
 from torchcaps.training.batches import Batches
 from torchcaps.training.belongings import sweep
+from torchcaps.training.calibrate import calibrate
 from torchcaps.training.checkpoints import Checkpoint, Place, save_checkpoint
 from torchcaps.training.device import training_device
 from torchcaps.training.evaluation import evaluate
@@ -287,6 +288,8 @@ class _Loop:
     def write_epoch(self, record: dict[str, Any], best: bool) -> None:
         """The checkpoint last: until it is there, the epoch counts as not done."""
         run_folder.append_metrics(self.folder, record)
+        if best or self.place.epoch == self.recipe.epochs:
+            calibrate(self.bare, self.validation_set)
         save_model(self.bare, self.folder)
         if best:
             save_model(self.bare, self.folder / run_folder.BEST)

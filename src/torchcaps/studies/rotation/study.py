@@ -42,9 +42,9 @@ class RotationOptions(Comparison):
     """Adam's learning rate at the start."""
     schedule: Schedule = "cosine"
     """Of the learning rate: constant, cosine to 0, or the authors' 0.96 every 2,000 steps."""
-    shift: int = 1
+    shift: int = 0
     """Shift each training image by up to this many pixels, anew in every epoch."""
-    subpixel: bool = True
+    subpixel: bool = False
     """Shift by up to half a pixel more."""
     angles: tuple[float, ...] = (-45, -30, -15, 0, 15, 30, 45)
     """Degrees by which the test images are rotated, positive counter-clockwise."""

@@ -1,0 +1,115 @@
+"""Makes the trained networks of the package: `python benchmarks/weights.py [NAME ...]`.
+
+Each NAME is a folder of src/torchcaps/models/weights with its recipe, config.yaml. It is trained in
+runs/weights/NAME (taken up where it stopped), its probabilities are calibrated on the validation
+images, its weights are written as float16, and README.md, the model card, tells what the weights
+as they are shipped reach on the test images, upright and rotated. The test images select nothing.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from statistics import mean
+
+import torch
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from safetensors.torch import load_file, save
+from torchmetrics.functional.classification import multiclass_calibration_error
+
+import torchcaps as tc
+from torchcaps.data import ImageDataset
+from torchcaps.data.transforms import rotate
+from torchcaps.files import write_whole
+from torchcaps.machine import machine
+from torchcaps.models import Model
+from torchcaps.models.saving import CONFIG, WEIGHTS, save_model
+from torchcaps.studies.runs import seconds_per_epoch, trained
+from torchcaps.training import Recipe, evaluate
+from torchcaps.training.calibrate import calibrate
+
+SHIPPED = Path(tc.models.__file__).parent / "weights"
+ANGLES = (-45, -30, -15, 0, 15, 30, 45)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("names", nargs="*", help="default: all of them")
+    parser.add_argument("--runs", type=Path, default=Path("runs/weights"))
+    options = parser.parse_args()
+    known = sorted(path.parent.name for path in SHIPPED.glob("*/config.yaml"))
+    for name in options.names or known:
+        if name not in known:
+            parser.error(f"expected some of {', '.join(known)}; got {name}")
+        make(name, options.runs / name)
+
+
+def make(name: str, run: Path) -> None:
+    recipe = Recipe.load(SHIPPED / name / "config.yaml")
+    model = trained(recipe, run, quiet=False)
+    calibrate(model, recipe.load_data("validation"))
+    ship(model, SHIPPED / name)
+    test_set = recipe.load_data("test")
+    measured = measure(tc.load_model(SHIPPED / name), test_set)
+    told = {
+        "name": name,
+        "recipe": recipe,
+        "classes": model.classes,
+        "in_shape": model.in_shape,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "kilobytes": (SHIPPED / name / WEIGHTS).stat().st_size / 1000,
+        "angles": ANGLES,
+        "train_images": len(recipe.load_data("train")),
+        "test_images": len(test_set),
+        "minutes": recipe.epochs * seconds_per_epoch(run) / 60,
+        "machine": machine(),
+        **measured,
+    }
+    templates = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    card = templates.get_template("weights_card.md.j2").render(told)
+    write_whole(SHIPPED / name / "README.md", card + "\n")
+    print(f"{name}: {json.dumps(measured)}")
+
+
+def ship(model: Model, folder: Path) -> None:
+    """Half the bytes: float16 holds weights of this size to three digits."""
+    save_model(model, folder)
+    half = {key: value.half() for key, value in load_file(folder / WEIGHTS).items()}
+    assert all(value.isfinite().all() for value in half.values())
+    write_whole(folder / WEIGHTS, save(half, metadata={"format": "pt"}))
+    assert (folder / CONFIG).is_file()
+
+
+@torch.no_grad()
+def measure(model: Model, test_set: ImageDataset) -> dict[str, object]:
+    """Accuracy in percent by angle; how well probabilities fit; how the rotation is reported."""
+    accuracy, reported = {}, {}
+    for degrees in ANGLES:
+        turn = (lambda x, d=degrees: rotate(x, d)) if degrees else None
+        accuracy[degrees] = (
+            100 * evaluate(model, test_set, model.make_loss(), transform=turn).accuracy
+        )
+        images, _ = test_set.batch(range(min(1000, len(test_set))))
+        angle = model.angle(model(turn(images) if turn else images))
+        if angle is not None:
+            reported[degrees] = angle
+    outs = [model(test_set.batch(c)[0]) for c in torch.arange(len(test_set)).split(250)]
+    probabilities = torch.cat([model.probabilities(out) for out in outs])
+    error = multiclass_calibration_error(
+        probabilities, test_set.labels, len(model.classes), n_bins=15
+    )
+    moved = [float((reported[d] - reported[0] - d).abs().median()) for d in reported if d]
+    return {
+        "accuracy": accuracy,
+        "rotated": mean(value for angle, value in accuracy.items() if angle),
+        "calibration_error": float(error),
+        "rotation_error": max(moved) if moved else None,
+    }
+
+
+if __name__ == "__main__":
+    main()
