@@ -77,7 +77,7 @@ def test_a_study_stops_and_goes_on_as_a_study(cli, press, tmp_path, at, number):
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_study_stops_between_its_trainings_too(cli, monkeypatch, number):
     monkeypatch.setattr(
-        "torchcaps.studies.comparison.trained", lambda *_, **__: signal.raise_signal(number)
+        "torchcaps.studies.experiment.trained", lambda *_, **__: signal.raise_signal(number)
     )
     words = ["--seeds", 1, "--angles", "[0]", "--out", "s"]
     said = cli("study", "rotation", *TINY, *words)
