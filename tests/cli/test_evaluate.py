@@ -1,8 +1,12 @@
 """`torchcaps evaluate`: the numbers of the one evaluator, and models it refuses."""
 
 import json
+import os
+from pathlib import Path
+from shutil import copytree
 
 import pytest
+from PIL import Image
 
 import torchcaps as tc
 from torchcaps.data.transforms import rotate
@@ -30,6 +34,14 @@ def test_the_table_holds_the_same_numbers(cli, trained):
     ]  # fmt: skip
 
 
+def test_digits_and_clothes_are_not_matched_by_their_numbers(refused, model):
+    folder = model(in_shape=(1, 28, 28), name="cnn", classes="0123456789")
+    if not (Path(os.environ.get("TORCHCAPS_DATA", "")) / "fashion_mnist").is_dir():
+        pytest.skip("no Fashion-MNIST files; set TORCHCAPS_DATA")
+    text = refused("evaluate", folder, "--data", "fashion_mnist")
+    assert "(0, 1, 2, 3, 4, 5, 6, 7, 8, 9); got those of 'fashion_mnist' (T-shirt/top, T" in text
+
+
 def test_another_split(cli, trained):
     said = json.loads(cli("evaluate", trained, "--split", "validation", "--json").out)
     assert said == numbers(trained, "validation")._asdict()
@@ -43,10 +55,21 @@ def test_turned_images(cli, trained, words):
     assert said["accuracy"] != numbers(trained).accuracy
 
 
-def test_a_model_without_a_run_is_tested_on_the_digits(cli, trained):
-    assert not (trained / "best" / "config.yaml").exists()
-    said = json.loads(cli("evaluate", trained / "best", "--json").out)
-    assert said == numbers(trained / "best")._asdict()
+def test_the_best_model_of_a_run_is_tested_on_the_data_of_the_run(cli, zoo, tmp_path):
+    recipe = Recipe(data="folder", root=str(zoo), data_options={"size": 9}, epochs=1, model="cnn")
+    train(recipe, tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run" / "best" / "config.yaml").exists()
+    said = cli("evaluate", "run/best", "--json")
+    assert (said.code, said.err) == (0, "")
+
+
+def test_a_model_without_a_run_is_tested_on_the_digits_and_says_so(cli, trained, tmp_path):
+    folder = copytree(trained / "best", tmp_path / "alone")
+    said = cli("evaluate", folder, "--json")
+    assert json.loads(said.out) == numbers(folder)._asdict()
+    assert said.err == (
+        f"torchcaps: evaluate: {folder} does not say what it was trained on; tested on digits\n"
+    )
 
 
 def test_a_cnn_has_no_reconstruction(cli, model):
@@ -68,13 +91,56 @@ def test_a_run_remembers_its_data_and_their_options(cli, zoo, tmp_path):
 def test_data_of_another_shape_are_refused(cli, refused, zoo, model):
     folder = model()
     assert refused("evaluate", folder) == (
-        "evaluate, --data: expected images (1, 8, 8) of 3 classes, which capsnet_small was built "
-        "for; digits has (1, 8, 8) of 10; name the dataset it was trained on"
+        "evaluate: expected the classes that the model was trained on (ape, bee, cow); got those "
+        "of 'digits' (0, 1, 2, 3, 4, 5, 6, 7, 8, 9): all unknown; take data of the same "
+        "classes, or give classes that mean the same the same names"
     )
     assert refused("evaluate", folder, "--data", "folder", "--root", zoo) == (
-        "evaluate, --data: expected images (1, 8, 8) of 3 classes, which capsnet_small was built "
-        "for; folder has (3, 32, 32) of 2; name the dataset it was trained on"
+        "evaluate, --data: expected images (1, 8, 8), which capsnet_small was built "
+        "for; folder has (3, 32, 32); name the dataset it was trained on"
     )
+
+
+@pytest.fixture
+def kinds(tmp_path):
+    """kinds("a", "cat", "dog"): a folder of classes; pictures of a class have its grey level."""
+    levels = {"cat": 10, "dog": 120, "wolf": 240}
+
+    def write(root, *names):
+        for name in names:
+            (tmp_path / root / name).mkdir(parents=True)
+            for k in range(8):
+                Image.new("L", (8, 8), levels[name]).save(tmp_path / root / name / f"{k}.png")
+        return tmp_path / root
+
+    return write
+
+
+@pytest.fixture
+def cat_or_dog(kinds, tmp_path):
+    """A run on cat/ and dog/, which it tells apart."""
+    recipe = Recipe(
+        data="folder",
+        root=str(kinds("first", "cat", "dog")),
+        data_options={"size": 8, "channels": 1},
+        epochs=30,
+        model="cnn",
+    )
+    return train(recipe, tmp_path / "run", quiet=True)
+
+
+def test_classes_are_matched_by_name(cli, refused, kinds, cat_or_dog):
+    def accuracy(*words):
+        said = cli("evaluate", cat_or_dog, *words, "--json")
+        return json.loads(said.out)["accuracy"], said.err
+
+    assert accuracy() == (1, "")
+    number, said = accuracy("--root", kinds("second", "dog", "cat"))
+    assert number == 1
+    assert said.startswith("torchcaps: evaluate: trained on folder in ")
+    assert said.endswith("second, whose classes have the same names\n")
+    root = kinds("third", "dog", "wolf")
+    assert "(dog, wolf): wolf unknown" in refused("evaluate", cat_or_dog, "--root", root)
 
 
 @pytest.mark.parametrize(

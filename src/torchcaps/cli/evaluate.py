@@ -1,6 +1,7 @@
 """`torchcaps evaluate`: a trained model on a dataset it was not trained on."""
 
 import json
+import sys
 from pathlib import Path
 
 from jsonargparse import Namespace
@@ -12,29 +13,30 @@ from torchcaps.data.transforms import rotate
 from torchcaps.machine import resolve_device
 from torchcaps.models import load_model
 from torchcaps.training import Recipe, evaluate
-from torchcaps.training.run_folder import CONFIG
+from torchcaps.training.run_folder import BEST, CONFIG
 
 
 def run(options: Namespace) -> None:
     model = load_model(options.model).to(resolve_device(options.device))
-    config = Path(options.model) / CONFIG
-    recipe = Recipe.load(config) if config.is_file() else None
+    recipe = _recipe_of(Path(options.model))
     data = options.data or (recipe.data if recipe else "digits")
     same = recipe is not None and data == recipe.data
+    root = options.root or (recipe.root if recipe and same else None)
     dataset = load_dataset(
-        data,
-        options.split,
-        options.root or (recipe.root if recipe and same else None),
-        **(recipe.data_options if recipe and same else {}),
+        data, options.split, root, **(recipe.data_options if recipe and same else {})
     )
-    if dataset.in_shape != model.in_shape or dataset.num_classes != model.num_classes:
+    if dataset.in_shape != model.in_shape:
         raise ValueError(
-            f"evaluate, --data: expected images {model.in_shape} of {model.num_classes} classes, "
-            f"which {model.name} was built for; {data} has {dataset.in_shape} of "
-            f"{dataset.num_classes}; name the dataset it was trained on"
+            f"evaluate, --data: expected images {model.in_shape}, which {model.name} was built "
+            f"for; {data} has {dataset.in_shape}; name the dataset it was trained on"
         )
     turn = (lambda images: rotate(images, options.rotate)) if options.rotate else None
     result = evaluate(model, dataset, model.make_loss(), transform=turn)
+    if recipe is None:
+        _say(f"{options.model} does not say what it was trained on; tested on {data}")
+    elif not same or root != recipe.root:
+        trained, tested = _place(recipe.data, recipe.root), _place(data, root)
+        _say(f"trained on {trained}, tested on {tested}, whose classes have the same names")
     if options.json:
         print(json.dumps(result._asdict()))
         return
@@ -48,3 +50,17 @@ def run(options: Namespace) -> None:
         mse,
     )
     Console().print(table)
+
+
+def _recipe_of(folder: Path) -> Recipe | None:
+    """That of the run, also for its folder best/; None for a model without a run."""
+    run = folder.parent if folder.name == BEST else folder
+    return Recipe.load(run / CONFIG) if (run / CONFIG).is_file() else None
+
+
+def _place(data: str, root: str | None) -> str:
+    return data if root is None else f"{data} in {root}"
+
+
+def _say(message: str) -> None:
+    print(f"torchcaps: evaluate: {message}", file=sys.stderr)

@@ -8,12 +8,21 @@ from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
+from torch import nn
 
 from torchcaps.files import write_whole
 from torchcaps.models.create import create_model
 from torchcaps.models.model import Model
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
+
+
+def unwrap(model: nn.Module) -> nn.Module:
+    """The model within `torch.compile`, `DataParallel` and `DistributedDataParallel`."""
+    for wrapper in ("_orig_mod", "module"):
+        if wrapper in model._modules:
+            return unwrap(getattr(model, wrapper))
+    return model
 
 
 def save_model(model: Model, folder: str | Path) -> Path:

@@ -1,12 +1,15 @@
 """How good a model is on a dataset: one evaluator for all models."""
 
+import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from torchcaps.data import ImageDataset
+from torchcaps.data import ImageDataset, match_classes
+from torchcaps.models import Model
+from torchcaps.models.saving import unwrap
 from torchcaps.training.processes import everywhere, join
 
 
@@ -31,9 +34,12 @@ def evaluate(
 ) -> Evaluation:
     """Test `model` on every image of `dataset`, moved by `transform` first.
 
+    Labels are matched to the model's classes by name: see `label_for`.
+
     The reconstruction is compared with the moved image. Where several processes run, each tests
     its share, every image is counted once, and each process gets the figures of them all.
     """
+    dataset = label_for(model, dataset, "evaluate")
     processes = join()
     device = next(model.parameters()).device
     share = torch.arange(processes.process_index, len(dataset), processes.num_processes)
@@ -49,6 +55,26 @@ def evaluate(
     correct, losses, errors, count = (sum(column) for column in zip(*parts, strict=True))
     mse = None if errors != errors else errors / count
     return Evaluation(correct / count, losses / count, mse, int(count))
+
+
+def label_for(model: nn.Module, dataset: ImageDataset, where: str) -> ImageDataset:
+    """`dataset` with its labels numbered as the classes of `model`: see `match_classes`.
+
+    A model that was given no names of its classes takes the labels as they are, with a warning
+    where the dataset's names are more than numbers. ValueError: classes that the model lacks.
+    """
+    bare = unwrap(model)
+    if not isinstance(bare, Model):
+        return dataset
+    if bare.config.get("classes") or dataset.num_classes > bare.num_classes:
+        return match_classes(dataset, bare.classes, where)
+    if dataset.classes != bare.classes[: dataset.num_classes]:
+        warnings.warn(
+            f"{where}: {bare.name} has no names of its classes, so that label k of "
+            f"{dataset.name!r} is taken for its class k; set model.classes before saving",
+            stacklevel=3,
+        )
+    return dataset
 
 
 def _score(
