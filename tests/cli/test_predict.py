@@ -6,6 +6,7 @@ import torch
 import torchcaps as tc
 from torchcaps.data.images import read_image
 from torchcaps.models import EquivariantCapsNet
+from torchcaps.training import Recipe, train
 
 
 def scores(folder, *paths, invert=False):
@@ -81,6 +82,20 @@ def test_a_picture_of_any_size_and_colour_is_read(cli, model, picture):
         assert shown[name] == f"{value:.3f}"
 
 
+@pytest.mark.parametrize("fit", ["pad", "stretch"])
+def test_a_picture_is_resized_as_those_of_the_run_were(cli, zoo, tmp_path, picture, fit):
+    options = {"size": 9, "fit": fit}
+    recipe = Recipe(data="folder", root=str(zoo), data_options=options, epochs=1, model="cnn")
+    folder = train(recipe, tmp_path / "run", quiet=True)
+    path = picture("wide.png", size=(40, 20))
+    model = tc.load_model(folder)
+    with torch.no_grad():
+        wanted = model(read_image(path, model.in_shape, fit)[None]).scores.softmax(-1)[0]
+    for place in (folder, folder / "best"):
+        ((_, _, shown),) = rows(cli("predict", place, path), place)
+        assert shown[model.classes[0]] == f"{wanted[0].item():.3f}"
+
+
 def test_invert_swaps_bright_and_dark(cli, model, picture):
     folder, path = model(), picture("a.png")
     ((_, _, plain),) = rows(cli("predict", folder, path), folder)
@@ -120,7 +135,7 @@ def test_a_long_path_is_folded_not_cut(cli, model, picture):
     [
         (None, "read_image, x.png: expected a picture file; got nothing there; check the path"),
         (b"", "read_image, x.png: expected a picture; got an empty file; delete or replace it"),
-        (b"I am no picture", "read_image, x.png: expected a whole PNG, JPEG or other picture; got"),
+        (b"I am no picture", "read_image, x.png: expected a whole PNG, JPEG or other raster pic"),
         ("cut", "got one that cannot be decoded (image file is truncated"),
     ],
     ids=["missing", "empty", "text", "cut"],

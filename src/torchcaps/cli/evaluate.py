@@ -2,7 +2,6 @@
 
 import json
 import sys
-from pathlib import Path
 
 from jsonargparse import Namespace
 from rich.console import Console
@@ -13,12 +12,11 @@ from torchcaps.data.transforms import rotate
 from torchcaps.machine import resolve_device
 from torchcaps.models import load_model
 from torchcaps.training import Recipe, evaluate
-from torchcaps.training.run_folder import BEST, CONFIG
 
 
 def run(options: Namespace) -> None:
     model = load_model(options.model).to(resolve_device(options.device))
-    recipe = _recipe_of(Path(options.model))
+    recipe = Recipe.of_model(options.model)
     data = options.data or (recipe.data if recipe else "digits")
     same = recipe is not None and data == recipe.data
     root = options.root or (recipe.root if recipe and same else None)
@@ -50,12 +48,6 @@ def run(options: Namespace) -> None:
         mse,
     )
     Console().print(table)
-
-
-def _recipe_of(folder: Path) -> Recipe | None:
-    """That of the run, also for its folder best/; None for a model without a run."""
-    run = folder.parent if folder.name == BEST else folder
-    return Recipe.load(run / CONFIG) if (run / CONFIG).is_file() else None
 
 
 def _place(data: str, root: str | None) -> str:

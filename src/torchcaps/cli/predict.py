@@ -17,11 +17,14 @@ from torchcaps.data.images import read_image
 from torchcaps.files import write_whole
 from torchcaps.machine import resolve_device
 from torchcaps.models import Model, Output, load_model
+from torchcaps.training import Recipe
 
 
 def run(options: Namespace) -> None:
     model = load_model(options.model).to(resolve_device(options.device))
-    images = torch.stack([read_image(path, model.in_shape) for path in options.images])
+    recipe = Recipe.of_model(options.model)
+    fit = recipe.data_options.get("fit", "pad") if recipe else "pad"
+    images = torch.stack([read_image(path, model.in_shape, fit) for path in options.images])
     if options.invert:
         images = 1 - images
     with torch.no_grad():

@@ -15,7 +15,8 @@ import yaml
 from torchcaps import data as datasets
 from torchcaps import models
 from torchcaps.files import write_whole
-from torchcaps.models.options import check_choice
+from torchcaps.options import check_choice
+from torchcaps.training.run_folder import BEST, CONFIG
 
 Schedule = Literal["constant", "cosine", "sabour2017"]
 AskedPrecision = Literal["auto", "fp32", "bf16"]
@@ -180,3 +181,10 @@ class Recipe:
                 "got something else; give the folder of a run that torchcaps train wrote"
             )
         return cls(**values)
+
+    @classmethod
+    def of_model(cls, folder: str | Path) -> "Recipe | None":
+        """That of a run, also for its folder best/; None where `folder` is no part of a run."""
+        folder = Path(folder)
+        path = (folder.parent if folder.name == BEST else folder) / CONFIG
+        return cls.load(path) if path.is_file() else None
