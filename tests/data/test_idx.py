@@ -37,7 +37,7 @@ def cut_short(data):
         (lambda data: data[:10], "expected 16 bytes of header and .*; got 10 bytes of it"),
         (
             lambda data: data[:4] + b"\xff" * 12,
-            r"at most 16,640 values .*; got .4294967295,",
+            r"expected at most 16,640 values .*; got .4294967295,",
         ),
         (lambda data: b"\0\0\x0d" + data[3:], "expected unsigned bytes .*; got type 0x0d along 3"),
         (lambda data: data[:3] + b"\1" + data[4:], ".*along 3 axes; got type 0x08 along 1 axes"),
