@@ -265,7 +265,8 @@ class _Loop:
     def finish_epoch(self, start: float) -> None:
         """Validate, then write metrics, weights and checkpoint."""
         trained = time.perf_counter()
-        result = evaluate(self.bare, self.validation_set, self.loss)
+        share = max(1, self.batches.batch_size // self.accelerator.num_processes)
+        result = evaluate(self.bare, self.validation_set, self.loss, batch_size=share)
         self.refuse_spoilt_weights()
         if not math.isfinite(result.loss):
             raise self.diverged(

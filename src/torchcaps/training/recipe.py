@@ -166,7 +166,7 @@ class Recipe:
         return cls(**values)
 
     @classmethod
-    def of_model(cls, folder: str | Path) -> "Recipe | None":
+    def of_model(cls, folder: str | Path) -> Recipe | None:
         """That of a run, also for its folder best/; None where `folder` is no part of a run."""
         folder = Path(folder)
         path = (folder.parent if folder.name == BEST else folder) / CONFIG
