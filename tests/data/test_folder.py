@@ -94,16 +94,16 @@ def test_a_split_by_two_names_is_refused(divided):
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"size": 24.0}, "size: expected 2 whole numbers; got 24.0; write"),
-        ({"size": "24x40"}, "size: expected 2 whole numbers; got '24x40'; write"),
+        ({"size": 24.0}, "size: expected a whole number or a list of 2 values; got 24.0; correct"),
+        ({"size": "24x40"}, "size: expected a whole number or a list of 2 .* got '24x40'; correct"),
         ({"size": [24, -1]}, "size: expected a whole number, at least 1; got -1"),
-        ({"size": True}, "size: expected a whole number, at least 1; got True"),
+        ({"size": True}, "size: expected a whole number or a list of 2 values; got True"),
         ({"size": 10**9}, "size: expected at most 4096 pixels a side; got 1000000000 x"),
         ({"channels": 2}, r"channels: expected 1 \(grey\) or 3 \(RGB\); got 2; leave"),
-        ({"channels": [3]}, r"channels: expected 1 \(grey\) or 3 \(RGB\); got \[3\]; leave"),
+        ({"channels": [3]}, r"channels: expected a whole number; got \[3\]; correct it"),
         (
             {"fit": "padd"},
-            "fit: expected one of pad, crop, stretch; got 'padd'; did you",
+            "fit: expected one of pad, crop, stretch; got 'padd'; correct",
         ),
     ],
     ids=str,
@@ -163,7 +163,7 @@ def test_an_empty_picture_is_named(divided):
 
 
 def test_a_root_must_be_given(tmp_path):
-    with pytest.raises(ValueError, match=r"root: expected a folder .* got none; give it as root="):
+    with pytest.raises(ValueError, match=r"root: expected a folder .* got none; name it: root in"):
         load_dataset("folder")
     with pytest.raises(ValueError, match=r"root: expected a folder .*nowhere, which is no folder"):
         load_dataset("folder", root=tmp_path / "nowhere")

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
 
 import torch
 
-from torchcaps.options import check_choice, check_several
-from torchcaps.quoting import quote
+from torchcaps.options import check_several
 
 from .dataset import ImageDataset
 from .folder_files import Labelled, class_names, list_pictures, split_folders
@@ -51,12 +49,10 @@ def folder(
             f"got {got}; name it: root in Python, --root on the command line"
         )
     height, width = _size(size)
-    if type(channels) is not int or channels not in (1, 3):
+    if channels not in (1, 3):
         raise ValueError(
-            f"{_WHERE}, channels: expected 1 (grey) or 3 (RGB); got {quote(channels)}; "
-            "leave it out for 3"
+            f"{_WHERE}, channels: expected 1 (grey) or 3 (RGB); got {channels}; leave it out for 3"
         )
-    check_choice(_WHERE, "fit", fit, get_args(Fit))
     parts = split_folders(base)
     classes = class_names(base, parts)
     files, labels = _divided(parts, classes, split) if parts else _cut(base, classes, split)

@@ -18,7 +18,6 @@ from torchcaps.files import read_short, write_whole
 from torchcaps.options import check_choice, check_types
 from torchcaps.plain_yaml import read_plain
 from torchcaps.quoting import listed, quote
-from torchcaps.training.run_folder import BEST, CONFIG
 
 Schedule = Literal["constant", "cosine", "sabour2017"]
 AskedPrecision = Literal["auto", "fp32", "bf16"]
@@ -125,7 +124,7 @@ class Recipe:
             return max(self.lr * 0.96 ** (step / 2000), 1e-6)
         return self.lr
 
-    def extended(self, epochs: int) -> "Recipe":
+    def extended(self, epochs: int) -> Recipe:
         """The same with more epochs, for a run that goes on. Raises a `ValueError` where it would
         not end with the weights of a run that had them from the start."""
         if self.schedule == "cosine" and epochs != self.epochs:
@@ -168,6 +167,8 @@ class Recipe:
     @classmethod
     def of_model(cls, folder: str | Path) -> Recipe | None:
         """That of a run, also for its folder best/; None where `folder` is no part of a run."""
+        from torchcaps.training.belongings import BEST, CONFIG  # with torch
+
         folder = Path(folder)
         path = (folder.parent if folder.name == BEST else folder) / CONFIG
         return cls.load(path) if path.is_file() else None
