@@ -9,12 +9,10 @@ as they are shipped reach on the test images, upright and rotated. The test imag
 import argparse
 import json
 from pathlib import Path
-from statistics import mean
 
 import torch
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from safetensors.torch import load_file, save
-from torchmetrics.functional.classification import multiclass_calibration_error
 
 import torchcaps as tc
 from torchcaps.data import ImageDataset
@@ -24,7 +22,7 @@ from torchcaps.machine import machine
 from torchcaps.models import Model
 from torchcaps.models.saving import CONFIG, WEIGHTS, save_model
 from torchcaps.studies.runs import seconds_per_epoch, trained
-from torchcaps.training import Recipe, evaluate
+from torchcaps.training import Recipe, class_metrics, evaluate
 from torchcaps.training.calibrate import calibrate
 
 SHIPPED = Path(tc.models.__file__).parent / "weights"
@@ -87,28 +85,34 @@ def ship(model: Model, folder: Path) -> None:
 @torch.no_grad()
 def measure(model: Model, test_set: ImageDataset) -> dict[str, object]:
     """Accuracy in percent by angle; how well probabilities fit; how the rotation is reported."""
-    accuracy, reported = {}, {}
-    for degrees in ANGLES:
-        turn = (lambda x, d=degrees: rotate(x, d)) if degrees else None
-        accuracy[degrees] = (
-            100 * evaluate(model, test_set, model.make_loss(), transform=turn).accuracy
-        )
-        images, _ = test_set.batch(range(min(1000, len(test_set))))
-        angle = model.angle(model(turn(images) if turn else images))
-        if angle is not None:
-            reported[degrees] = angle
-    outs = [model(test_set.batch(c)[0]) for c in torch.arange(len(test_set)).split(250)]
-    probabilities = torch.cat([model.probabilities(out) for out in outs])
-    error = multiclass_calibration_error(
-        probabilities, test_set.labels, len(model.classes), n_bins=15
-    )
-    moved = [float((reported[d] - reported[0] - d).abs().median()) for d in reported if d]
+    metrics = class_metrics(model.num_classes)
+    accuracy = {
+        degrees: 100
+        * evaluate(
+            model,
+            test_set,
+            model.make_loss(),
+            transform=_turn(degrees),
+            metrics=None if degrees else metrics,
+        ).accuracy
+        for degrees in ANGLES
+    }
+    images, _ = test_set.batch(range(min(1000, len(test_set))))
+    reported = {d: model.angle(model(_turn(d)(images) if d else images)) for d in ANGLES}
+    errors = [
+        float((angle - reported[0] - d).abs().median())
+        for d, angle in reported.items()
+        if d and angle is not None
+    ]
     return {
         "accuracy": accuracy,
-        "rotated": mean(value for angle, value in accuracy.items() if angle),
-        "calibration_error": float(error),
-        "rotation_error": max(moved) if moved else None,
+        "calibration_error": float(metrics.compute()["calibration_error"]),
+        "rotation_error": max(errors, default=None),
     }
+
+
+def _turn(degrees: float):
+    return (lambda images: rotate(images, degrees)) if degrees else None
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and short ones read no further than they may be."""
 
 import os
 from contextlib import suppress
 from pathlib import Path
+
+_SHORT = 1_000_000  # bytes
 
 
 def write_whole(path: str | os.PathLike[str], content: bytes | str) -> Path:
@@ -24,3 +26,17 @@ def write_whole(path: str | os.PathLike[str], content: bytes | str) -> Path:
             temporary.unlink()
         raise
     return path
+
+
+def read_short(path: str | os.PathLike[str]) -> str:
+    """The text of a configuration; a `ValueError` where it has more than a million bytes or is no
+    text, an `OSError` where it cannot be read."""
+    with open(path, "rb") as file:
+        content = file.read(_SHORT + 1)
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: expected a configuration; got a file that is no text") from None
+    if len(content) > _SHORT:
+        raise ValueError(f"{path}: expected a configuration; got more than {_SHORT:,} bytes")
+    return text

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from typing import Generic, NamedTuple, TypeVar, cast
 
+from torchcaps.quoting import quote
+
 T = TypeVar("T")
 
 
@@ -73,8 +75,8 @@ class Registry(Generic[T]):
         self._entries[name], self._abouts[name] = entry, about
 
     def _require(self, name: str) -> None:
-        if name not in self._entries:
+        if not isinstance(name, str) or name not in self._entries:
             known = ", ".join(self._entries)
-            near = get_close_matches(str(name), self._entries, n=1)
+            near = get_close_matches(str(name)[:80], self._entries, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ValueError(f"unknown {self.kind} {name!r}; known: {known}{hint}")
+            raise ValueError(f"unknown {self.kind} {quote(name)}; known: {known}{hint}")

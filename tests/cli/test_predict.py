@@ -1,11 +1,15 @@
 """`torchcaps predict`: image files in, a table out."""
 
+import json
+
 import pytest
 import torch
 
 import torchcaps as tc
+from torchcaps.cli.main import main
 from torchcaps.data.images import read_image
 from torchcaps.models import EquivariantCapsNet
+from torchcaps.training import Recipe, train
 
 
 def scores(folder, *paths, invert=False):
@@ -70,7 +74,7 @@ def test_a_network_that_turns_with_its_input_says_by_how_much(cli, model, pictur
         angles = built.angle(built(images)).tolist()
     assert shown == [f"{angle:+.0f}°" for angle in angles]
     assert len(set(shown)) > 1
-    assert "turned" in said.out
+    assert "rotated by" in said.out
 
 
 def test_a_picture_of_any_size_and_colour_is_read(cli, model, picture):
@@ -79,6 +83,20 @@ def test_a_picture_of_any_size_and_colour_is_read(cli, model, picture):
     ((_, _, shown),) = rows(cli("predict", folder, path), folder)
     for name, value in zip(("ape", "bee", "cow"), scores(folder, path)[0], strict=True):
         assert shown[name] == f"{value:.3f}"
+
+
+@pytest.mark.parametrize("fit", ["pad", "stretch"])
+def test_a_picture_is_resized_as_those_of_the_run_were(cli, zoo, tmp_path, picture, fit):
+    options = {"size": 9, "fit": fit}
+    recipe = Recipe(data="folder", root=str(zoo), data_options=options, epochs=1, model="cnn")
+    folder = train(recipe, tmp_path / "run", quiet=True)
+    path = picture("wide.png", size=(40, 20))
+    model = tc.load_model(folder)
+    with torch.no_grad():
+        wanted = model(read_image(path, model.in_shape, fit)[None]).scores.softmax(-1)[0]
+    for place in (folder, folder / "best"):
+        ((_, _, shown),) = rows(cli("predict", place, path), place)
+        assert shown[model.classes[0]] == f"{wanted[0].item():.3f}"
 
 
 def test_invert_swaps_bright_and_dark(cli, model, picture):
@@ -120,7 +138,7 @@ def test_a_long_path_is_folded_not_cut(cli, model, picture):
     [
         (None, "read_image, x.png: expected a picture file; got nothing there; check the path"),
         (b"", "read_image, x.png: expected a picture; got an empty file; delete or replace it"),
-        (b"I am no picture", "read_image, x.png: expected a whole PNG, JPEG or other picture; got"),
+        (b"I am no picture", "read_image, x.png: expected a whole PNG, JPEG or other raster pic"),
         ("cut", "got one that cannot be decoded (image file is truncated"),
     ],
     ids=["missing", "empty", "text", "cut"],
@@ -132,7 +150,42 @@ def test_a_picture_that_cannot_be_read_is_named(refused, model, picture, tmp_pat
     if content is not None:
         (tmp_path / "x.png").write_bytes(content)
     assert text in refused("predict", folder, good, "x.png", "--save-reconstruction", "drawn")
-    assert not (tmp_path / "drawn").exists()
+    assert [path.name for path in (tmp_path / "drawn").iterdir()] == ["good-reconstruction.png"]
+
+
+@pytest.mark.parametrize("words", [[], ["--json"]])
+def test_bad_files_do_not_hide_the_good_ones(model, picture, tmp_path, capsys, monkeypatch, words):
+    monkeypatch.setenv("COLUMNS", "300")
+    folder = model()
+    paths = [str(tmp_path / picture(f"{k}.png")) for k in range(70)]
+    (tmp_path / "bad.png").write_text("no picture")
+    code = main(["predict", str(folder), *paths[:9], str(tmp_path / "bad.png"), *paths[9:], *words])
+    said = capsys.readouterr()
+    assert code == 2
+    assert said.err.count("\n") == 1
+    assert "bad.png: expected a whole PNG, JPEG or other raster picture" in said.err
+    if words:
+        assert [each["image"] for each in json.loads(said.out)] == paths
+    else:
+        assert "".join(said.out.split()).count(".png") == 70
+    code = main(["predict", str(folder), paths[0], paths[0], "nothing.png", "else.png", *words])
+    said = capsys.readouterr()
+    assert (code, said.out.count("0.png")) == (2, 2)
+    assert said.err.endswith("nothing there; check the path (and 1 other images)\n")
+
+
+@pytest.mark.parametrize("name", ["capsnet_small", "cnn", "equivariant_capsnet"])
+def test_json_holds_every_score(cli, model, picture, name):
+    folder, paths = model(name=name), [picture("a.png"), picture("b.png")]
+    built, found = tc.load_model(folder), json.loads(cli("predict", folder, *paths, "--json").out)
+    rows = scores(folder, *paths)
+    rows = rows.softmax(-1) if name == "cnn" else rows
+    for said, path, row in zip(found, paths, rows, strict=True):
+        assert said["image"] == path
+        assert [*said["scores"]] == [*built.classes]
+        assert [*said["scores"].values()] == pytest.approx(row.tolist(), abs=1e-5)
+        assert said["class"] == built.classes[int(row.argmax())]
+        assert (said["rotated_by"] is None) == (name != "equivariant_capsnet")
 
 
 def test_a_folder_is_no_picture(refused, model):

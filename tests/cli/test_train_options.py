@@ -76,7 +76,7 @@ def test_later_options_win_over_the_file(recipe_of, tmp_path):
     [
         (b"modle: cnn", "--config: unknown option 'modle' in the file; did you mean 'model'?"),
         (b"a: [1, 2", "Problems parsing config"),
-        (b"\xff\xfe\x00", "--config: expected YAML; got a file that is no text"),
+        (b"\xff\xfe\x00", "bad.yaml: expected a configuration; got a file that is no text"),
         (b"epochs: many", "--epochs: expected int. Got value: many; see torchcaps train --help"),
         (b"- 1", "torchcaps train --help"),
     ],
@@ -129,3 +129,31 @@ def test_a_missing_file_is_named(refused):
 def test_a_bad_value_is_refused_before_a_folder_is_made(refused, tmp_path, words, text):
     assert text in refused("train", "--quiet", *words.split())
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("where", ["model_options", "data_options"])
+def test_an_option_never_imports(refused, tmp_path, monkeypatch, where):
+    """Wherever class_path stands: in a value, a file, or the option's own name."""
+    (tmp_path / "evil.py").write_text("raise SystemExit('imported')\n\nclass A: ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "x.yaml").write_text(f"{where}:\n  class_path: evil.A\n")
+    for words in (
+        [f"--{where}", "{class_path: evil.A}"],
+        [f"--{where}={{class_path: evil.A}}"],
+        [f"--{where}", "{x: {class_path: evil.A}}"],
+        [f"--{where}", '{"class_path": "evil.A"}'],
+        [f"--{where}.class_path", "evil.A"],
+        [f"--{where.replace('_', '-')}.class_path=evil.A"],
+        ["--config", "x.yaml"],
+        ["--config=x.yaml"],
+        ["--config", f"{where}: {{class_path: evil.A}}"],
+    ):
+        said = refused("train", *words)
+        assert "got class_path; configurations never import code" in said, words
+
+
+def test_aliases_are_refused_before_they_are_unfolded(refused, tmp_path):
+    bomb = "model_options:\n  a: &a [1, 2]\n  b: [*a, *a]\n"
+    (tmp_path / "x.yaml").write_text(bomb)
+    for words in (["--config", "x.yaml"], ["--model_options", "{a: &a [1, 2], b: [*a, *a]}"]):
+        assert "got an anchor or alias (& or *); write the value out" in refused("train", *words)

@@ -59,17 +59,100 @@ def test_a_validation_folder_is_obeyed(divided, write_pictures):
     assert levels(load_dataset("folder", "train+validation", divided)) == [*range(20), 50, 51]
 
 
+@pytest.mark.parametrize("name", ["val", "Validation"])
+def test_any_subset_of_the_splits_is_obeyed(tmp_path, write_pictures, name):
+    write_pictures(tmp_path / name / "b", [1, 2])
+    held = load_dataset("folder", "validation", tmp_path)
+    assert (levels(held), held.classes) == ([1, 2], ("b",))
+    with pytest.raises(
+        ValueError, match=r"expected one .* folder for \(validation\); got train; m"
+    ):
+        load_dataset("folder", "train", tmp_path)
+    for label in ("a", "b"):
+        write_pictures(tmp_path / "train" / label, [5, 6, 7])
+    assert levels(load_dataset("folder", "train", tmp_path)) == [5, 6, 7] * 2
+    held = load_dataset("folder", "validation", tmp_path)
+    assert (levels(held), held.classes) == ([1, 2], ("a", "b"))
+    with pytest.raises(ValueError, match=r"folder for \(train, validation\); got test; make its"):
+        load_dataset("folder", "test", tmp_path)
+
+
+def test_train_alone_is_cut_into_train_and_validation(tmp_path, write_pictures):
+    for label in ("a", "b"):
+        write_pictures(tmp_path / "train" / label, range(10))
+    assert len(load_dataset("folder", "train", tmp_path)) == 17
+    assert len(load_dataset("folder", "validation", tmp_path)) == 3
+
+
+def test_a_split_by_two_names_is_refused(divided):
+    for name in ("val", "validation"):
+        (divided / name).mkdir()
+    with pytest.raises(ValueError, match="each once; got test, train, val, validation; rename"):
+        load_dataset("folder", root=divided)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"size": 24.0}, "size: expected a whole number or a list of 2 values; got 24.0; correct"),
+        ({"size": "24x40"}, "size: expected a whole number or a list of 2 .* got '24x40'; correct"),
+        ({"size": [24, -1]}, "size: expected a whole number, at least 1; got -1"),
+        ({"size": True}, "size: expected a whole number or a list of 2 values; got True"),
+        ({"size": 10**9}, "size: expected at most 4096 pixels a side; got 1000000000 x"),
+        ({"channels": 2}, r"channels: expected 1 \(grey\) or 3 \(RGB\); got 2; leave"),
+        ({"channels": [3]}, r"channels: expected a whole number; got \[3\]; correct it"),
+        (
+            {"fit": "padd"},
+            "fit: expected one of pad, crop, stretch; got 'padd'; correct",
+        ),
+    ],
+    ids=str,
+)
+@pytest.mark.usefixtures("unchecked")
+def test_options_of_the_wrong_kind_are_named(picture_folder, options, text):
+    with pytest.raises(ValueError, match=f"^load_dataset 'folder', {text}"):
+        load_dataset("folder", root=picture_folder, **options)
+
+
 def test_a_class_may_be_called_train(tmp_path, write_pictures):
     for vehicle in ("train", "tram"):
         write_pictures(tmp_path / vehicle, range(5))
     assert load_dataset("folder", "train", tmp_path).classes == ("train", "tram")
 
 
-def test_upper_case_jpegs_count_and_other_files_do_not(picture_folder):
-    Image.new("L", (4, 4), 230).save(picture_folder / "light" / "X.JPG")
-    (picture_folder / "light" / "notes.txt").write_text("not a picture")
-    splits = ("train+validation", "test")
-    assert sum(len(load_dataset("folder", split, picture_folder)) for split in splits) == 31
+def count(root):
+    return sum(len(load_dataset("folder", split, root)) for split in ("train+validation", "test"))
+
+
+def test_pictures_of_every_format_count_at_any_depth(picture_folder):
+    deep = picture_folder / "light" / "2024" / "may"
+    deep.mkdir(parents=True)
+    for name in ("X.JPG", "a.tiff", "b.bmp", "c.webp", "d.gif", "e.pgm"):
+        Image.new("L", (4, 4), 230).save(deep / name)
+    assert count(picture_folder) == 36
+
+
+def test_what_is_left_out_is_counted_and_said(picture_folder):
+    for name in ("light/notes.txt", "dark/a.svg", "dark/deep/b.svg", "readme", "dark/.hidden.png"):
+        (picture_folder / name).parent.mkdir(exist_ok=True)
+        (picture_folder / name).write_text("not a picture")
+    text = r"left out 2 \.svg, 1 file outside the class folders, 1 \.txt; read are \.png, \.jpg"
+    with pytest.warns(UserWarning, match=text):
+        assert count(picture_folder) == 30
+
+
+@pytest.mark.parametrize("fit", ["pad", "crop", "stretch"])
+def test_pictures_are_padded_unless_asked_otherwise(tmp_path, fit):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for k in range(3):
+            wide = Image.new("L", (40, 20), 200)
+            wide.paste(30, (0, 0, 40, 1))
+            wide.paste(30, (0, 19, 40, 20))
+            wide.save(tmp_path / name / f"{k}.png")
+    options = {} if fit == "pad" else {"fit": fit}
+    image = load_dataset("folder", "test", tmp_path, size=20, channels=1, **options).images[0, 0]
+    assert bool((image[:4] == 30).all()) == (fit == "pad")
 
 
 def test_an_empty_picture_is_named(divided):
@@ -80,7 +163,7 @@ def test_an_empty_picture_is_named(divided):
 
 
 def test_a_root_must_be_given(tmp_path):
-    with pytest.raises(ValueError, match=r"root: expected a folder .* got none; give it as root="):
+    with pytest.raises(ValueError, match=r"root: expected a folder .* got none; name it: root in"):
         load_dataset("folder")
     with pytest.raises(ValueError, match=r"root: expected a folder .*nowhere, which is no folder"):
         load_dataset("folder", root=tmp_path / "nowhere")
@@ -97,7 +180,7 @@ def test_fewer_than_two_classes(tmp_path, write_pictures):
 def test_no_pictures_at_all(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-    with pytest.raises(ValueError, match=r"expected \.png, \.jpg, \.jpeg files .*; got none; put"):
+    with pytest.raises(ValueError, match=r"expected \.png, .*\.tif.* files .*; got none; put"):
         load_dataset("folder", root=tmp_path)
 
 
@@ -114,6 +197,6 @@ def test_a_class_only_the_test_has(divided, write_pictures):
 
 
 def test_a_misnamed_part(divided):
-    (divided / "val").mkdir()
-    with pytest.raises(ValueError, match=r"expected only train, validation, test .*; got val too"):
+    (divided / "vall").mkdir()
+    with pytest.raises(ValueError, match=r"expected only train, val .*; got test, train, vall; re"):
         load_dataset("folder", root=divided)

@@ -1,4 +1,5 @@
 import gzip
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -32,8 +33,12 @@ def cut_short(data):
         (lambda data: b"\0\0", "expected an IDX file, .* got 0000"),
         (lambda data: b"<html>not found</html>", "expected an IDX file, .* got 3c68746d"),
         (cut_short, r"expected 16 bytes of header and .* \[2, 3, 4\]; got 39 bytes"),
-        (lambda data: data + b"\0", r"expected 16 bytes of header and .*; got 41 bytes"),
-        (lambda data: data[:10], "expected 16 bytes of header and .*; got 10 bytes"),
+        (lambda data: data + b"\0", r"expected 16 bytes of header and .*; got 41 bytes or more"),
+        (lambda data: data[:10], "expected 16 bytes of header and .*; got 10 bytes of it"),
+        (
+            lambda data: data[:4] + b"\xff" * 12,
+            r"expected at most 16,640 values .*; got .4294967295,",
+        ),
         (lambda data: b"\0\0\x0d" + data[3:], "expected unsigned bytes .*; got type 0x0d along 3"),
         (lambda data: data[:3] + b"\1" + data[4:], ".*along 3 axes; got type 0x08 along 1 axes"),
         (lambda data: data[:4] + b"\0" * 12, r".*at least one value for each of \[0, 0, 0\]"),
@@ -55,3 +60,15 @@ def test_one_changed_byte_in_a_gzip_is_found(tmp_path, write_idx):
     path.write_bytes(data)
     with pytest.raises(ValueError, match="expected a whole gzip file"):
         read_idx(path, axes=3)
+
+
+def test_no_more_is_unzipped_than_the_header_promises(tmp_path):
+    """A megabyte of gzip can hold a gigabyte."""
+    path = tmp_path / "images.gz"
+    header = bytes([0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3])
+    path.write_bytes(gzip.compress(header + bytes(300_000_000), 1))
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=r"for each of \[1, 2, 3\]; got 23 bytes or more"):
+        read_idx(path, axes=3)
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()

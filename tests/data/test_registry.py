@@ -81,7 +81,11 @@ def test_no_image_is_in_two_splits(source):
             {},
             "unknown split of dataset 'digits' 'tset'; known: train, .*'test'",
         ),
-        (("folder",), {"sise": 8}, "unknown option of .*'sise'; known: size, channels; .*'size'"),
+        (
+            ("folder",),
+            {"sise": 8},
+            "unknown option .*'sise'; known: size, channels, fit; .*'size'",
+        ),
         (("digits",), {"size": 8}, r"unknown option of dataset 'digits' 'size'.*\(it has none\)"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from typing import Any
 
 import pytest
 import torch
@@ -103,7 +104,7 @@ def changed(**values):
         (config('{"num_classes": 10}'), "it is not a configuration that torchcaps wrote"),
         (changed(model="capsnet_smal"), "unknown model .*known: .* did you mean 'capsnet_small'"),
         (changed(nonsense=3), "create_model, options of capsnet_small: .* got nonsense; drop"),
-        (changed(in_shape=8), "config.json: expected JSON with model, in_shape and num_classes"),
+        (changed(in_shape=8), "config.json, in_shape: expected a list of 3 values; got 8; correct"),
         (changed(num_classes=3), r"got others \(size mismatch.*config.json beside it belongs"),
     ],
 )
@@ -113,6 +114,95 @@ def test_a_damaged_or_foreign_folder_says_what_is_wrong(saved, damage, text):
     damage(saved)
     with pytest.raises(ValueError, match=text):
         tc.load_model(saved)
+
+
+def header(text):
+    """A safetensors file with this header and no data."""
+    return lambda f: (f / "model.safetensors").write_bytes(len(text).to_bytes(8, "little") + text)
+
+
+@pytest.mark.parametrize(
+    ("damage", "text"),
+    [
+        (changed(num_classes=[2]), "config.json, num_classes: expected a whole number; got .2.;"),
+        (changed(in_shape=[1, 8.0, 8]), "in_shape: expected a list of 3 values; got .1, 8.0, 8.;"),
+        (changed(in_shape=[1, 8]), "in_shape: expected a list of 3 values; got .1, 8.; correct"),
+        (changed(model=["cnn"]), "config.json, model: expected a text; got .'cnn'.; correct it"),
+        (changed(classes="ab"), "config.json, classes: expected a list, each a text or null; got"),
+        (
+            changed(classes=["a", "a"]),
+            "classes: expected 2 different names; got a, a; corr",
+        ),
+        (changed(types="many"), "CapsNet, types: expected a whole number, at least 1; got 'many'"),
+        (changed(init_std="big"), "init_std: expected a number or null; got 'big'; correct it, or"),
+        (changed(init_std=-1), "CapsNet, init_std: expected 0 or more; got -1; None chooses it"),
+        (changed(leaky="yes"), "leaky: expected true or false; got 'yes'; correct it, or leave le"),
+        (changed(types=50_000), r"size mismatch: \S+ has .* in place of \[400000, 64, 3, 3\]"),
+        (
+            changed(types=10**15),
+            r"that fit in memory; got types=10{15} and others \(.*\); take sm",
+        ),
+        (config("[" * 100_000), "config.json: expected JSON with model, in_shape and num_classes"),
+        (config(" " * 10**7), "config.json: expected JSON with model, in_shape and num_classes"),
+        (header(b'{"' + b"x" * 100_000 + b'": 3}'), r"one that cannot be read \(.{,80}\); copy it"),
+        (header(b" " * 10_000_001), "its header says that it is larger than any model's"),
+        (
+            header(b'{"x":{"dtype":"F32","shape":[4000000000],"data_offsets":[0,16000000000]}}'),
+            "ca",
+        ),
+    ],
+    ids=lambda value: value[:30] if isinstance(value, str) else "",
+)
+@pytest.mark.usefixtures("unchecked")
+def test_a_hostile_folder_is_refused_in_a_line_before_memory_is_taken(saved, damage, text):
+    damage(saved)
+    with pytest.raises(ValueError, match=text) as caught:
+        tc.load_model(saved)
+    assert len(str(caught.value)) < 700
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "wrap", [torch.compile, torch.nn.DataParallel], ids=["compile", "parallel"]
+)
+def test_a_wrapped_model_is_saved_as_if_it_were_not(small, tmp_path, wrap):
+    again = tc.load_model(tc.save_model(wrap(small), tmp_path))
+    assert same_weights(small, again)
+    assert json.dumps(again.config, sort_keys=True) == json.dumps(small.config, sort_keys=True)
+
+
+def test_a_compiled_layer_is_saved_as_if_it_were_not(tmp_path):
+    model = tc.create_model("capsnet_small", (1, 8, 8), 2)
+    plain = dict(model.state_dict())
+    compiled: Any = torch.compile(model.get_submodule("capsules"))
+    model.add_module("capsules", compiled)
+    again = tc.load_model(tc.save_model(model, tmp_path)).state_dict()
+    assert all(torch.equal(again[name], plain[name]) for name in plain)
+
+
+@pytest.mark.parametrize("prefix", ["_orig_mod.", "module.", "module._orig_mod."])
+def test_weights_saved_from_a_wrapper_are_loaded(saved, prefix):
+    plain = load_file(saved / "model.safetensors")
+    save_file({prefix + k: v for k, v in plain.items()}, saved / "model.safetensors")
+    again = tc.load_model(saved).state_dict()
+    assert all(torch.equal(again[name], plain[name]) for name in plain)
+
+
+def test_what_is_no_model_of_ours_is_not_saved(tmp_path):
+    with pytest.raises(ValueError, match="model: expected one of torchcaps; got Linear, which"):
+        tc.save_model(torch.nn.Linear(2, 2), tmp_path)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_the_hubs_own_reader_keeps_the_names_and_refuses_other_weights(saved):
+    model = tc.load_model(saved)
+    model.classes = ("cat", "dog")
+    tc.save_model(model, saved)
+    again = tc.models.CapsNet.from_pretrained(saved)
+    assert (again.name, again.classes) == ("capsnet_small", ("cat", "dog"))
+    other_weights(saved)
+    with pytest.raises(RuntimeError, match="Missing key"):
+        tc.models.CapsNet.from_pretrained(saved)
 
 
 @pytest.mark.parametrize("path", ["nowhere", "./runs/nothing", "/no/such/folder", "a/b/c"])

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from torchcaps.data import ImageDataset
-from torchcaps.models import Output
+from torchcaps.models import Model, Output
 from torchcaps.training import evaluate
 
 COUNT, CLASSES = 11, 4
@@ -26,7 +26,7 @@ class ReadsTheLabel(nn.Module):
         self.modes.append(self.training)
         said = (images.mean((1, 2, 3)) * 10).round().long()
         scores = nn.functional.one_hot(said, CLASSES).float()
-        return Output(scores, None, images + 0.1 if self.draws else None)
+        return Output(scores, reconstruction=images + 0.1 if self.draws else None)
 
 
 class MeanLabel(nn.Module):
@@ -79,3 +79,41 @@ def test_the_model_is_tested_in_evaluation_mode_and_left_as_it_was(training):
     assert model.modes == [False] * 3
     assert model.training == training
     assert model.unused.grad is None
+
+
+class SaysTheFirst(Model):
+    """Always class 0."""
+
+    name = "says_the_first"
+
+    def __init__(self, num_classes=2):
+        super().__init__((1, 3, 2), num_classes)
+        self.unused = nn.Parameter(torch.zeros(()))
+
+    def forward(self, images, labels=None):
+        return Output(nn.functional.one_hot(torch.zeros(len(images)).long(), 2).float())
+
+    def make_loss(self):
+        return MeanLabel()
+
+
+def two(*classes):
+    return ImageDataset(torch.zeros(3, 1, 3, 2), torch.tensor([0, 0, 1]), classes)
+
+
+@pytest.mark.parametrize("wrap", [lambda m: m, nn.DataParallel, torch.compile])
+def test_labels_are_matched_to_the_models_classes_by_name(wrap):
+    model = SaysTheFirst()
+    model.classes = ("cat", "dog")
+    assert evaluate(wrap(model), two("cat", "dog"), MeanLabel()).accuracy == pytest.approx(2 / 3)
+    assert evaluate(wrap(model), two("dog", "cat"), MeanLabel()).accuracy == pytest.approx(1 / 3)
+    with pytest.raises(ValueError, match=r"^evaluate: expected the classes .*: wolf unknown"):
+        evaluate(wrap(model), two("cat", "wolf"), MeanLabel())
+
+
+def test_a_model_without_names_takes_labels_as_they_are_and_says_so():
+    with pytest.warns(UserWarning, match="says_the_first has no names of its classes, so that la"):
+        found = evaluate(SaysTheFirst(), two("dog", "cat"), MeanLabel())
+    assert found.accuracy == pytest.approx(2 / 3)
+    with pytest.raises(ValueError, match="expected the classes that the model was trained on"):
+        evaluate(SaysTheFirst(), two("dog", "cat", "cow"), MeanLabel())

@@ -5,6 +5,7 @@ import torch
 from safetensors.torch import load_file
 
 import torchcaps as tc
+from torchcaps.models import CNN
 from torchcaps.nn import CapsuleLoss
 from torchcaps.training import evaluate, train
 from torchcaps.training.run_folder import read_metrics
@@ -132,3 +133,18 @@ def test_bf16_trains_float32_weights(recipe, tmp_path):
     saved = load_file(run / "model.safetensors")
     assert {value.dtype for value in saved.values()} == {torch.float32}
     assert read_metrics(run)[0]["loss"] > 0
+
+
+def test_validation_takes_no_more_images_at_once_than_training(recipe, tmp_path, monkeypatch):
+    shown = []
+
+    def forward(self, images, labels=None):
+        shown.append(len(images))
+        return plain(self, images, labels)
+
+    plain = CNN.forward
+    monkeypatch.setattr(CNN, "forward", forward)
+    made = recipe(model="cnn", model_options={}, epochs=1, batch_size=32)
+    train(made, tmp_path / "run", quiet=True)
+    assert max(shown) == 32
+    assert sum(shown) == 128 + 180

@@ -55,11 +55,6 @@ def test_what_a_file_leaves_out_is_the_default(tmp_path):
         ({"lr": "1e-3"}, "Recipe, lr: expected a positive number; got '1e-3'"),
         ({"lr": True}, "Recipe, lr: expected a positive number; got True"),
         ({"seed": 2**63}, r"Recipe, seed: expected less than 2\*\*63; got 9223372036854775808"),
-        ({"model": 5}, "Recipe, model: expected a name; got 5; see torchcaps train --help"),
-        ({"root": 5}, "Recipe, root: expected a folder's path; got 5"),
-        ({"train_images": 1.5}, "Recipe, train_images: expected a whole number; got 1.5"),
-        ({"model_options": [1]}, r"Recipe, model_options: expected a table of .* got \[1\]"),
-        ({"data_options": {1: 2}}, r"Recipe, data_options: expected a table of .* got \{1: 2\}"),
         ({"schedule": "cosin"}, "schedule: expected one of .* got 'cosin'; did you mean 'cosine'"),
         ({"precision": "fp16"}, "precision: expected one of auto, fp32, bf16; got 'fp16'; did you"),
     ],
@@ -78,13 +73,15 @@ def test_values_that_make_no_run_are_named_in_code_and_in_files(tmp_path, values
     ("content", "text"),
     [
         (None, "expected the config.yaml of a run; got FileNotFoundError; give the folder"),
-        (b"epochs: [1, 2", "expected the config.yaml of a run; got ParserError"),
-        (b"\xff\xfe\x00", "expected the config.yaml of a run; got UnicodeDecodeError"),
-        (b"- epochs\n- 3\n", "expected a recipe with some of batch_size, data, .*; got something"),
-        (b"[" * 3000, "expected the config.yaml of a run; got RecursionError"),
-        (b"seed: 2026-13-45", "expected the config.yaml of a run; got ValueError"),
+        (b"epochs: [1, 2", "config.yaml: expected YAML; got ParserError"),
+        (b"\xff\xfe\x00", "config.yaml: expected a configuration; got a file that is no text"),
+        (b"- epochs\n- 3\n", r"some of batch_size, data, .*; got \['epochs', 3\]; give the folder"),
+        (b"seed: 2026-13-45", "config.yaml: expected YAML; got ValueError"),
         (b"", "expected a recipe with some of"),
-        (b"epochs: 3\nlayers: 5\n", "expected a recipe with some of batch_size, .* got something"),
+        (
+            b"epochs: 3\nlayers: 5\n",
+            "a recipe with some of batch_size, .* got also layers; give",
+        ),
     ],
 )
 def test_a_file_that_is_no_recipe_says_so(tmp_path, content, text):
@@ -97,6 +94,54 @@ def test_a_file_that_is_no_recipe_says_so(tmp_path, content, text):
 def test_a_file_never_runs_code(tmp_path):
     (tmp_path / "config.yaml").write_text("data: !!python/object/apply:os.getcwd []\n")
     with pytest.raises(ValueError, match="got ConstructorError"):
+        Recipe.load(tmp_path / "config.yaml")
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        (
+            {"model": ["cnn"]},
+            r"model: expected a text; got \['cnn'\]; correct it, or leave mo",
+        ),
+        ({"data": None}, "data: expected a text; got None"),
+        ({"root": 3}, "root: expected a text or null; got 3"),
+        ({"train_images": 2.5}, "train_images: expected a whole number or null; got 2.5"),
+        ({"model_options": "big"}, "model_options: expected options by name; got 'big'"),
+        ({"data_options": [1]}, r"data_options: expected options by name; got \[1\]"),
+        ({"data_options": {1: 2}}, r"data_options: expected options by name; got \{1: 2\}"),
+        ({"schedule": {"a": 1}}, r"schedule: expected one of .*; got \{'a': 1\}; take 'constant'"),
+        ({"epochs": "x" * 10**6}, "Recipe, epochs: expected a whole number, .{,120}$"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+@pytest.mark.usefixtures("unchecked")
+def test_every_field_has_its_type(values, text):
+    with pytest.raises(ValueError, match=text):
+        Recipe(**values)
+
+
+def bomb(levels=30):
+    lines = ["a0: &a0 [ha, ha, ha, ha, ha, ha, ha, ha, ha]"]
+    for level in range(1, levels):
+        lines.append(f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 9)}]")
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (bomb(), r"got an anchor or alias \(& or \*\); write the value out"),
+        ("model_options: {class_path: os.system}", "got class_path; configurations never import"),
+        ("[" * 10_000, "got nesting deeper than 50; write it flat"),
+        ("seed: " + "1" * 5000, "expected YAML; got ValueError"),
+        ("#" * 1_000_001, "expected a configuration; got more than 1,000,000 bytes"),
+    ],
+    ids=["aliases", "class_path", "nesting", "digits", "size"],
+)
+def test_a_file_is_refused_before_it_can_do_harm(tmp_path, content, text):
+    (tmp_path / "config.yaml").write_text(content)
+    with pytest.raises(ValueError, match=text):
         Recipe.load(tmp_path / "config.yaml")
 
 

@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 import torch
+from PIL import Image
 
 from torchcaps.training import resume, train
 from torchcaps.training.run_folder import append_metrics, read_metrics
@@ -77,6 +78,34 @@ def test_lines_written_after_the_checkpoint_are_written_again(
     with open(run / "metrics.jsonl", "a") as file:
         file.write('{"epoch": 4, "lo')
     same_run(resume(run, quiet=True), whole_run)
+
+
+@pytest.mark.parametrize("place", [(1, 1), (2, 1)], ids=["no epoch", "an epoch"])
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        ("cat", "zebra", r"got .*\(dog, zebra\): zebra unknown; take data of the same classes"),
+        ("cat", None, r"got .*\(dog, hen\): cat missing; take data of the same classes"),
+    ],
+)
+def test_data_whose_class_folders_changed_do_not_resume(
+    recipe, ctrl_c, tmp_path, place, old, new, text
+):
+    names = ["cat", "dog"] if new else ["cat", "dog", "hen"]
+    for level, name in enumerate(names):
+        (tmp_path / name).mkdir()
+        for k in range(32):
+            Image.new("L", (8, 8), 100 * level).save(tmp_path / name / f"{k}.png")
+    changes = {"root": str(tmp_path), "train_images": None, "batch_size": 8, "model_options": {}}
+    made = recipe(data="folder", data_options={"size": 8}, model="cnn", **changes)
+    run = tmp_path / ".run"
+    ctrl_c(lambda: train(made, run, quiet=True), place)
+    if new:
+        (tmp_path / old).rename(tmp_path / new)
+    else:
+        shutil.rmtree(tmp_path / old)
+    with pytest.raises(ValueError, match=rf"--resume .*run: expected the classes .*{text}"):
+        resume(run, quiet=True)
 
 
 def test_what_is_no_run_cannot_be_resumed(tmp_path):

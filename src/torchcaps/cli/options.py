@@ -51,8 +51,11 @@ def evaluate() -> ArgumentParser:
     parser.add_argument(
         "--rotate", type=float, default=0.0, help="Rotate the images first, by so many degrees."
     )
+    parser.add_argument(
+        "--batch_size", type=int | None, help="Images at once (default: that of the run)."
+    )
     _add_device(parser)
-    parser.add_argument("--json", action="store_true", help="Print JSON instead of a table.")
+    _add_json(parser)
     return parser
 
 
@@ -72,6 +75,7 @@ def predict() -> ArgumentParser:
         help="Write what the capsules reconstruct into this folder.",
     )  # fmt: skip
     _add_device(parser)
+    _add_json(parser)
     return parser
 
 
@@ -158,6 +162,10 @@ def _add_device(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--device", type=str, default="auto", help="cpu, cuda, cuda:1, mps, or auto: a GPU if any."
     )
+
+
+def _add_json(parser: ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="Print JSON instead of a table.")
 
 
 def _add_quiet(parser: ArgumentParser) -> None:

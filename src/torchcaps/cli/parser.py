@@ -3,6 +3,8 @@
 import re
 from argparse import SUPPRESS, Action, ArgumentError
 from difflib import get_close_matches
+from itertools import pairwise
+from pathlib import Path
 
 from jsonargparse import (
     ArgumentParser,
@@ -10,6 +12,9 @@ from jsonargparse import (
     Namespace,
     set_parsing_settings,
 )
+
+from torchcaps.files import read_short
+from torchcaps.plain_yaml import check_plain
 
 set_parsing_settings(docstring_parse_attribute_docstrings=True)
 BESIDE_RESUME = {"--resume", "--quiet", "--log", "--device"}
@@ -74,16 +79,29 @@ def option_names(parser: ArgumentParser) -> list[str]:
 
 def parse(parser: ArgumentParser, words: list[str]) -> Namespace:
     """Options from the command line. Raises a `ValueError` of one line, with the remedy."""
+    _check_values(words)
     try:
         options = parser.parse_args([_underscores(word) for word in words])
     except ArgumentError as error:
         raise ValueError(_explain(str(error), parser)) from None
-    except UnicodeDecodeError:
-        raise ValueError("--config: expected YAML; got a file that is no text") from None
     if options.get("resume") is not None:
         given = _refuse_beside_resume(words, parser.prog)
         options.resume_epochs = options.epochs if "--epochs" in given else None
     return options
+
+
+def _check_values(words: list[str]) -> None:
+    """Refuse YAML that is more than values (see `check_plain`), in options and in --config."""
+    for before, word in pairwise(["", *words]):
+        option, _, value = word.partition("=") if word[:2] == "--" else (before, "", word)
+        if option[:2] != "--" or "=" in option:
+            continue
+        if "class_path" in option:
+            check_plain("class_path", option)
+        if option == "--config" and Path(value).is_file():
+            check_plain(read_short(value), f"--config {value}")
+        elif any(character in value for character in "{[\n"):
+            check_plain(value, option)
 
 
 def _refuse_beside_resume(words: list[str], command: str) -> set[str]:

@@ -1,9 +1,12 @@
 """`torchcaps predict`: image files in, a table out."""
 
+import json
+import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import torch
 from jsonargparse import Namespace
@@ -13,54 +16,91 @@ from rich.markup import escape
 from rich.table import Column, Table
 from torch import Tensor
 
-from torchcaps.data.images import read_image
+from torchcaps.data.images import Fit, read_image
 from torchcaps.files import write_whole
 from torchcaps.machine import resolve_device
 from torchcaps.models import Model, Output, load_model
+from torchcaps.training import Recipe
+
+_AT_ONCE = 64  # images
 
 
 def run(options: Namespace) -> None:
-    model = load_model(options.model).to(resolve_device(options.device))
-    images = torch.stack([read_image(path, model.in_shape) for path in options.images])
-    if options.invert:
-        images = 1 - images
-    with torch.no_grad():
-        out = model(images.to(resolve_device(options.device)))
-    if options.save_reconstruction and out.reconstruction is None:
-        raise ValueError(
-            f"predict, --save-reconstruction: expected a model with a decoder; {model.name} has "
-            "none; leave the option out, or take a capsnet"
-        )
-    Console().print(_table(model, options.images, out))
-    if out.reconstruction is not None and options.save_reconstruction:
-        names = _names(options.images)
-        for name, picture in zip(names, out.reconstruction, strict=True):
-            print(write_whole(Path(options.save_reconstruction) / name, _png(picture)))
+    device = resolve_device(options.device)
+    model = load_model(options.model).to(device)
+    recipe = Recipe.of_model(options.model)
+    fit = recipe.data_options.get("fit", "pad") if recipe else "pad"
+    pictures, refusals = _read(options.images, model.in_shape, fit)
+    found: list[dict[str, Any]] = []
+    drawn: list[Tensor] = []
+    for start in range(0, len(pictures), _AT_ONCE):
+        paths, some = zip(*pictures[start : start + _AT_ONCE], strict=True)
+        images = torch.stack(some)
+        with torch.no_grad():
+            out = model((1 - images if options.invert else images).to(device))
+        if options.save_reconstruction and out.reconstruction is None:
+            raise ValueError(
+                f"predict, --save-reconstruction: expected a model with a decoder; {model.name} "
+                "has none; leave the option out, or take a capsnet"
+            )
+        found += _predictions(model, paths, out)
+        drawn += [] if out.reconstruction is None else out.reconstruction
+    if found:
+        print(json.dumps(found)) if options.json else Console().print(_table(model, found))
+    if options.save_reconstruction:
+        for name, picture in zip(_names([path for path, _ in pictures]), drawn, strict=True):
+            path = write_whole(Path(options.save_reconstruction) / name, _png(picture))
+            print(path, file=sys.stderr if options.json else sys.stdout)
+    if refusals:
+        others = f" (and {len(refusals) - 1} other images)" if len(refusals) > 1 else ""
+        raise ValueError(refusals[0] + others)
 
 
-def _table(model: Model, paths: list[str], out: Output) -> Table:
-    """The class, and the three highest scores: lengths of capsules, or a CNN's probabilities;
-    of a network that knows it also by how much the image is turned."""
-    capsules = out.poses is not None
-    scores = out.scores if capsules else out.scores.softmax(-1)
+def _read(
+    paths: list[str], in_shape: tuple[int, int, int], fit: Fit
+) -> tuple[list[tuple[str, Tensor]], list[str]]:
+    """The images that can be read, with their paths, and why the others cannot."""
+    pictures, refusals = [], []
+    for path in paths:
+        try:
+            pictures.append((path, read_image(path, in_shape, fit)))
+        except ValueError as error:
+            refusals.append(str(error))
+    return pictures, refusals
+
+
+def _predictions(model: Model, paths: Sequence[str], out: Output) -> list[dict[str, Any]]:
+    """Of each image its class, the score of every class (a CNN's as probabilities), and the angle
+    by which it is rotated, None of a model that does not know."""
+    scores = model.probabilities(out) if model.score_kind == "logits" else out.scores
+    angles = model.angle(out)
+    return [
+        {
+            "image": path,
+            "class": model.classes[int(row.argmax())],
+            "scores": dict(zip(model.classes, row.tolist(), strict=True)),
+            "rotated_by": None if angles is None else angles[k].item(),
+        }
+        for k, (path, row) in enumerate(zip(paths, scores, strict=True))
+    ]
+
+
+def _table(model: Model, found: list[dict[str, Any]]) -> Table:
+    """The class, and the three highest scores."""
+    probable = model.score_kind == "logits"
     table = Table(
         Column("image", overflow="fold"),
         Column("class", overflow="fold"),
-        "capsule lengths" if capsules else "probabilities",
+        "probabilities" if probable else f"capsule {model.score_kind}",
     )
-    angles: list[float | None] = [None] * len(paths)
-    found = model.angle(out)
-    if found is not None:
+    rotated = found[0]["rotated_by"] is not None
+    if rotated:
         table.add_column("rotated by", justify="right")
-        angles = found.tolist()
-    for path, row, angle in zip(paths, scores, angles, strict=True):
-        best = row.topk(min(3, len(row)))
-        said = [
-            f"{model.classes[k]} {v:.3f}" for v, k in zip(*map(Tensor.tolist, best), strict=True)
-        ]
-        cells = [path, model.classes[int(row.argmax())], "   ".join(said)]
-        turned = [] if angle is None else [f"{angle:+.0f}°"]
-        table.add_row(*map(escape, cells + turned))
+    for said in found:
+        best = sorted(said["scores"].items(), key=lambda pair: -pair[1])[:3]
+        scores = "   ".join(f"{name} {value:.3f}" for name, value in best)
+        angle = [f"{said['rotated_by']:+.0f}°"] if rotated else []
+        table.add_row(*map(escape, [said["image"], said["class"], scores, *angle]))
     return table
 
 

@@ -7,6 +7,7 @@ from torchcaps.lazy import lazy_names
 if TYPE_CHECKING:
     from . import digits, faces, folder, mnist, transforms
     from .catalogue import list_datasets, register
+    from .classes import match_classes
     from .dataset import ImageDataset
     from .registry import load_dataset
 
@@ -17,6 +18,7 @@ __all__ = [
     "folder",
     "list_datasets",
     "load_dataset",
+    "match_classes",
     "mnist",
     "register",
     "transforms",
@@ -31,6 +33,7 @@ __getattr__, __dir__ = lazy_names(
         "folder": "torchcaps.data.folder",
         "list_datasets": "torchcaps.data.catalogue:list_datasets",
         "load_dataset": "torchcaps.data.registry:load_dataset",
+        "match_classes": "torchcaps.data.classes:match_classes",
         "mnist": "torchcaps.data.mnist",
         "register": "torchcaps.data.catalogue:register",
         "transforms": "torchcaps.data.transforms",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from torchcaps.quoting import listed
+
 
 def check_images(images: Tensor, name: str) -> None:
     """Raise a ValueError unless images are [N,C,H,W], uint8 or floating in [0,1]."""
@@ -37,6 +39,12 @@ def check_labels(labels: Tensor, count: int, classes: tuple[str, ...], name: str
         raise ValueError(
             f"{where} one for each of the {count} images, [{count}]; got shape "
             f"{tuple(labels.shape)}; give every image one label"
+        )
+    if len(set(classes)) < len(classes):
+        twice = {name for name in classes if classes.count(name) > 1}
+        raise ValueError(
+            f"ImageDataset {name!r}, classes: expected different names; got {listed(twice)} more "
+            "than once; labels are matched to models by these names: rename them"
         )
     if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
         raise ValueError(f"{where} integers; got {labels.dtype}; convert with .long()")

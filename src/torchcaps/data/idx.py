@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import math
 import zlib
+from io import BufferedIOBase
 from pathlib import Path
 
 import torch
@@ -15,6 +16,8 @@ from torch import Tensor
 
 _UNSIGNED_BYTE = 0x08
 _GZIP_MAGIC = b"\x1f\x8b"
+_GZIP_AT_MOST = 1040  # bytes out of one: deflate cannot do better
+_MOST = 2_000_000_000  # values, forty times those of MNIST
 
 
 def read_idx(path: str | Path, axes: int) -> Tensor:
@@ -24,37 +27,50 @@ def read_idx(path: str | Path, axes: int) -> Tensor:
     longer or shorter than its header says.
     """
     path = Path(path)
-    data = _read_bytes(path)
     head = 4 + 4 * axes
-    if len(data) < 4 or data[:2] != b"\0\0":
+    try:
+        with _open(path) as file:
+            data = file.read(head)
+            shape = _shape(path, data, axes)
+            data += file.read(math.prod(shape) + 1)  # one more: a longer file is damaged too
+    except (EOFError, gzip.BadGzipFile, zlib.error) as cause:
+        raise _bad(path, "a whole gzip file", f"a damaged one ({cause})") from cause
+    if len(data) - head != math.prod(shape):
+        got = f"{len(data)} bytes" + (" or more" if len(data) - head > math.prod(shape) else "")
+        raise _bad(path, f"{head} bytes of header and one value for each of {shape}", got)
+    return torch.frombuffer(bytearray(data), dtype=torch.uint8, offset=head).reshape(shape)
+
+
+def _open(path: Path) -> BufferedIOBase:
+    """The content, unzipped where it is gzip (told by its first bytes; its CRC is checked)."""
+    with open(path, "rb") as file:
+        zipped = file.read(2) == _GZIP_MAGIC
+    return gzip.GzipFile(path) if zipped else open(path, "rb")
+
+
+def _shape(path: Path, header: bytes, axes: int) -> list[int]:
+    """What a header promises, which is not more than a file of this size can hold."""
+    if len(header) < 4 or header[:2] != b"\0\0":
         raise _bad(
-            path, "an IDX file, beginning with two zero bytes", f"{data[:4].hex() or 'nothing'}"
+            path, "an IDX file, beginning with two zero bytes", f"{header[:4].hex() or 'nothing'}"
         )
-    if data[2] != _UNSIGNED_BYTE or data[3] != axes:
+    if header[2] != _UNSIGNED_BYTE or header[3] != axes:
         raise _bad(
             path,
             f"unsigned bytes (type 0x08) along {axes} axes",
-            f"type 0x{data[2]:02x} along {data[3]} axes",
+            f"type 0x{header[2]:02x} along {header[3]} axes",
         )
-    shape = [int.from_bytes(data[at : at + 4], "big") for at in range(4, head, 4)]
-    if len(data) < head or len(data) - head != math.prod(shape) or 0 in shape:
+    shape = [int.from_bytes(header[at : at + 4], "big") for at in range(4, 4 + 4 * axes, 4)]
+    if len(header) < 4 + 4 * axes or 0 in shape:
         raise _bad(
             path,
-            f"{head} bytes of header and at least one value for each of {shape}",
-            f"{len(data)} bytes",
+            f"{4 + 4 * axes} bytes of header and at least one value for each of {shape}",
+            f"{len(header)} bytes of it",
         )
-    return torch.frombuffer(bytearray(data[head:]), dtype=torch.uint8).reshape(shape)
-
-
-def _read_bytes(path: Path) -> bytes:
-    """The content, unzipped where it is gzip (told by its first bytes; its CRC is checked)."""
-    data = path.read_bytes()
-    if not data.startswith(_GZIP_MAGIC):
-        return data
-    try:
-        return gzip.decompress(data)
-    except (EOFError, OSError, zlib.error) as cause:
-        raise _bad(path, "a whole gzip file", f"a damaged one ({cause})") from cause
+    most = min(_MOST, _GZIP_AT_MOST * path.stat().st_size)
+    if math.prod(shape) > most:
+        raise _bad(path, f"at most {most:,} values in a file of its size", f"{shape}")
+    return shape
 
 
 def _bad(path: Path, expected: str, got: str) -> ValueError:

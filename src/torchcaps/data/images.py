@@ -2,41 +2,53 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from torchcaps.options import check_choice
+
+from .decoding import decode
+
 if TYPE_CHECKING:
     from PIL import Image
 
+Fit = Literal["pad", "crop", "stretch"]
 _MODES = {1: "L", 3: "RGB"}
 
 
-def read_image(path: str | PathLike[str], in_shape: tuple[int, int, int]) -> Tensor:
+def read_image(
+    path: str | PathLike[str], in_shape: tuple[int, int, int], fit: Fit = "pad"
+) -> Tensor:
     """A picture file as a float32 tensor [C,H,W] in [0,1]; as `read_pixels`, divided by 255."""
-    return read_pixels(path, in_shape).float() / 255
+    return read_pixels(path, in_shape, fit).float() / 255
 
 
-def read_pixels(path: str | PathLike[str], in_shape: tuple[int, int, int]) -> Tensor:
+def read_pixels(
+    path: str | PathLike[str], in_shape: tuple[int, int, int], fit: Fit = "pad"
+) -> Tensor:
     """A picture file as a uint8 tensor of this shape (C,H,W); C = 1 is grey, C = 3 is RGB.
 
-    Turned upright by its EXIF tag, transparency laid on white, stretched to H x W (bilinear,
-    antialiased; the aspect is not kept).
+    Turned upright by its EXIF tag, transparency laid on white, resized (bilinear, antialiased).
+    fit: "pad" keeps the aspect and fills what is left with the median colour of the picture's
+        border; "crop" keeps it and cuts what is too long, equally at both ends; "stretch" does not
+        keep it.
 
-    ValueError, naming the file: it is missing, empty, damaged, or no picture; or a wrong shape.
+    ValueError, naming the file: it is missing, empty, damaged, or no picture, or has numbers of no
+    stated range (see `decode`); or a wrong shape or fit.
     """
+    check_choice("read_image", "fit", fit, get_args(Fit))
     channels, height, width = in_shape
     if channels not in _MODES or min(height, width) < 1:
         raise ValueError(
             f"read_image, in_shape: expected (1 or 3, H, W); got {tuple(in_shape)}; "
             "only grey (1) and RGB (3) pictures are read"
         )
-    return stretch(_open(Path(path)), in_shape)
+    return resized(_open(Path(path)), in_shape, fit)
 
 
 def _open(path: Path) -> Image.Image:
@@ -51,57 +63,41 @@ def _open(path: Path) -> Image.Image:
     return decode(path, f"read_image, {path}")
 
 
-def decode(
-    file: Path | BytesIO,
-    where: str,
-    *,
-    formats: tuple[str, ...] | None = None,
-    largest: int | None = None,
-) -> Image.Image:
-    """The decoded picture, upright; only of these formats, and at most so many pixels a side,
-    which is known before a pixel is decoded.
-
-    ValueError, beginning with `where`: it is damaged, another format, too large, or no picture.
-    """
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    expected = "PNG, JPEG or other" if formats is None else " or ".join(formats)
-    try:
-        with Image.open(file, formats=formats) as opened:
-            if largest is None or max(opened.size) <= largest:
-                opened.load()
-                return ImageOps.exif_transpose(opened)
-            width, height = opened.size
-    except Exception as cause:  # damage makes decoders raise nearly anything
-        reason = "no known format" if isinstance(cause, UnidentifiedImageError) else cause
-        raise ValueError(
-            f"{where}: expected a whole {expected} picture; got one that "
-            f"cannot be decoded ({reason}); delete or replace it"
-        ) from cause
-    raise ValueError(
-        f"{where}: expected a picture of at most {largest} pixels a side; got {width} x {height}; "
-        "make it smaller"
-    )
-
-
-def stretch(picture: Image.Image, in_shape: tuple[int, int, int]) -> Tensor:
+def resized(picture: Image.Image, in_shape: tuple[int, int, int], fit: Fit = "pad") -> Tensor:
     """A decoded picture as a uint8 tensor of this shape, in the way of `read_pixels`."""
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     channels, height, width = in_shape
+    size, smooth = (width, height), Image.Resampling.BILINEAR
     picture = flatten(picture, _MODES[channels])
-    picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+    if fit == "crop":
+        picture = ImageOps.fit(picture, size, smooth)
+    elif fit == "stretch":
+        picture = picture.resize(size, smooth)
+    else:
+        scale = min(width / picture.width, height / picture.height)
+        inner = [max(1, round(side * scale)) for side in picture.size]
+        page = Image.new(picture.mode, size, _background(picture))
+        corner = (width - inner[0]) // 2, (height - inner[1]) // 2
+        page.paste(picture.resize((inner[0], inner[1]), smooth), corner)
+        picture = page
     pixels = torch.from_numpy(np.array(picture))
     return pixels.reshape(height, width, channels).permute(2, 0, 1).contiguous()
 
 
+def _background(picture: Image.Image) -> tuple[int, ...]:
+    """The median colour of the outermost pixels."""
+    width, height = picture.size
+    sides = (0, 0, width, 1), (0, height - 1, width, height), (0, 0, 1, height)
+    strips = [picture.crop(box) for box in (*sides, (width - 1, 0, width, height))]
+    rim = np.concatenate([np.asarray(strip).reshape(-1, len(strip.getbands())) for strip in strips])
+    return tuple(int(value) for value in np.median(rim, axis=0))
+
+
 def flatten(picture: Image.Image, mode: str, paper: str = "white") -> Image.Image:
-    """Grey or RGB of 8 bits, transparency laid on paper; 16-bit grey is scaled (PIL alone would
-    clip it)."""
+    """A decoded picture in grey or RGB, transparency laid on paper."""
     from PIL import Image
 
-    if picture.mode.startswith("I"):
-        picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
     if picture.has_transparency_data:
         sheet = Image.new("RGBA", picture.size, paper)
         picture = Image.alpha_composite(sheet, picture.convert("RGBA"))

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from os import PathLike
 from typing import Any
 
+from torchcaps.options import check_types
 from torchcaps.registry import Registry
 
 from .catalogue import DATASETS
@@ -40,6 +41,7 @@ def load_dataset(
     known = [each.name for each in parameters if each.kind is inspect.Parameter.KEYWORD_ONLY]
     for option in options:
         _require(f"option of dataset {name!r}", option, known or ["(it has none)"])
+    check_types(f"load_dataset {name!r}", loader, options)
     return loader(split, root, **options)
 
 

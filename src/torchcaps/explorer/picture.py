@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from torchcaps.data.images import decode, flatten, stretch
+from torchcaps.data.decoding import decode
+from torchcaps.data.images import flatten, resized
 from torchcaps.explorer.pixels import pixels_json
 from torchcaps.explorer.refusal import Refused
 from torchcaps.explorer.workspaces import Workspace
@@ -42,7 +43,7 @@ def read_picture(content: bytes, models: Workspace, *, drawn: bool) -> dict[str,
         raise Refused(str(error)) from None
     if drawn:
         return {"pixels": pixels_json(_fit(picture, models)), "inverted": False}
-    pixels = stretch(picture, models.in_shape)
+    pixels = resized(picture, models.in_shape, models.recipe.data_options.get("fit", "pad"))
     inverted = models.recipe.data not in _PHOTOGRAPHS and _is_paper(picture)
     return {"pixels": pixels_json(255 - pixels if inverted else pixels), "inverted": inverted}
 
@@ -67,7 +68,7 @@ def _fit(picture: Image.Image, models: Workspace) -> Tensor:
         raise Refused("drawing: expected some ink; got an empty canvas; draw something first")
     habit = _HABITS.get(models.recipe.data)
     if habit is None:
-        return stretch(flatten(picture, "RGB", paper="black"), models.in_shape)
+        return resized(flatten(picture, "RGB", paper="black"), models.in_shape, "stretch")
     channels, height, width = models.in_shape
     ink = _scaled(grey.crop(box), habit, height, width)
     page = torch.zeros(height, width, dtype=torch.uint8)

@@ -81,6 +81,10 @@ class CapsNet(Model):
             iterations=iterations,
             decoder_width=decoder_width,
         )
+        if init_std is not None and init_std < 0:
+            raise ValueError(
+                f"CapsNet, init_std: expected 0 or more; got {init_std}; None chooses it"
+            )
         authors = style == "sabour2017"
         self.style: Style = style
         channels, *size = self.in_shape

@@ -5,6 +5,8 @@ from typing import Any
 
 from torchcaps.models.catalogue import MODELS
 from torchcaps.models.model import Model
+from torchcaps.options import check_types
+from torchcaps.quoting import cut, listed, quote
 
 
 def create_model(
@@ -23,9 +25,21 @@ def create_model(
     if unknown:
         raise ValueError(
             f"create_model, options of {name}: expected some of {', '.join(known)}; "
-            f"got {', '.join(unknown)}; drop or rename what is unknown"
+            f"got {listed(unknown)}; drop or rename what is unknown"
         )
-    model = preset.architecture(in_shape, num_classes, **{**preset.options, **options})
+    where = f"create_model, options of {name}"
+    given = {"in_shape": in_shape, "num_classes": num_classes, **options}
+    try:
+        model = preset.architecture(in_shape, num_classes, **{**preset.options, **options})
+    except (TypeError, AttributeError, RuntimeError, OverflowError, MemoryError) as error:
+        check_types(where, preset.architecture, given)
+        sizes = {key: value for key, value in given.items() if isinstance(value, int)}
+        largest = max(sizes, key=lambda key: sizes[key])
+        raise ValueError(
+            f"{where}: expected sizes that fit in memory; got {largest}={quote(sizes[largest])} "
+            f"and others ({cut(error)}); take smaller ones"
+        ) from error
+    check_types(where, preset.architecture, given)  # last: the architecture says more
     model.rename(name)
     return model
 

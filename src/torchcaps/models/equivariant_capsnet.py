@@ -291,9 +291,9 @@ def _check_options(
         raise ValueError(
             f"{where}, padding: expected 0 pixels or more; got {padding}; None takes what fits"
         )
-    if n < 4:
+    if not 4 <= n <= 360:
         raise ValueError(
-            f"{where}, n: expected at least 4 orientations; got {n}; "
+            f"{where}, n: expected at least 4 orientations and at most 360; got {n}; "
             "16 is the usual number, a multiple of 4 makes quarter turns exact"
         )
     if not 0 < window <= 180:

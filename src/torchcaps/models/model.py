@@ -89,6 +89,15 @@ class Model(
     def classes(self, names: Sequence[str]) -> None:
         self.config["classes"] = list(names)
 
+    @classmethod
+    def _from_pretrained(cls, *, config: dict[str, Any] | None = None, **hub: Any) -> Any:
+        """What the hub's reader calls: weights must match, and the names are kept."""
+        known = config or {}
+        model = super()._from_pretrained(**{**hub, "strict": True})
+        model.rename(known.get("model", cls.name))
+        model.config.update({key: known[key] for key in ("classes", "gain") if known.get(key)})
+        return model
+
     @abstractmethod
     def forward(
         self, images: Float[Tensor, "B C H W"], labels: Int[Tensor, " B"] | None = None

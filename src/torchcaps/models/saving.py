@@ -4,26 +4,47 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
 from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import save
+from torch import nn
 
 from torchcaps.files import write_whole
 from torchcaps.models.create import create_model
 from torchcaps.models.model import Model
 from torchcaps.models.pretrained import list_pretrained, model_folder
+from torchcaps.models.saved_files import BASIC, plain_name, read_config, read_weights
+from torchcaps.quoting import quote
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
 
-def save_model(model: Model, folder: str | Path) -> Path:
-    """Write `model.safetensors` and `config.json` into `folder`, each whole or not at all."""
-    folder = Path(folder)
+def unwrap(model: nn.Module) -> nn.Module:
+    """The model within `torch.compile`, `DataParallel` and `DistributedDataParallel`."""
+    for wrapper in ("_orig_mod", "module"):
+        if wrapper in model._modules:
+            return unwrap(getattr(model, wrapper))
+    return model
+
+
+def save_model(model: nn.Module, folder: str | Path) -> Path:
+    """Write `model.safetensors` and `config.json` into `folder`, each whole or not at all.
+
+    What `torch.compile` or `DataParallel` wrapped is saved as if it were not. Raises a
+    `ValueError` for what is no `Model`.
+    """
+    folder, bare = Path(folder), unwrap(model)
+    if not isinstance(bare, Model):
+        raise ValueError(
+            f"save_model, model: expected one of torchcaps; got {type(bare).__name__}, which no "
+            "config.json can describe; save its state_dict with safetensors"
+        )
     tensors = {
-        name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()
+        plain_name(name): value.detach().cpu().contiguous()
+        for name, value in bare.state_dict().items()
     }
-    write_whole(folder / CONFIG, json.dumps(model.config, indent=2) + "\n")
+    write_whole(folder / CONFIG, json.dumps(bare.config, indent=2) + "\n")
     write_whole(folder / WEIGHTS, save(tensors, metadata={"format": "pt"}))
     return folder
 
@@ -33,30 +54,27 @@ def load_model(path_or_hub_id: str | Path) -> Model:
     (a run, or any with model.safetensors and config.json) or a repository of the Hugging Face hub
     holds. It comes in evaluation mode, on the CPU.
 
-    Raises a `ValueError` where there is no model, or its files are damaged or foreign.
+    Raises a `ValueError` where there is no model, or its files are damaged or foreign; before any
+    memory is taken for weights that the file does not hold.
     """
     config_path, weights_path = _locate(path_or_hub_id)
-    config = _read_config(config_path)
-    name, in_shape, num_classes = (config.pop(key) for key in ("model", "in_shape", "num_classes"))
-    learnt = {key: config.pop(key) for key in ("classes", "gain") if key in config}
-    model = create_model(name, tuple(in_shape), num_classes, **config)
-    model.config.update(learnt)
-    try:
-        tensors = load(weights_path.read_bytes())
-    except SafetensorError as error:
-        raise ValueError(
-            f"load_model, {weights_path}: expected a whole safetensors file; got one that cannot "
-            f"be read ({error}); copy it again, or take another checkpoint of the run"
-        ) from None
-    try:
-        model.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise ValueError(
-            f"load_model, {weights_path}: expected the weights of {name} for images {in_shape}; "
-            f"got others ({str(error).splitlines()[-1].strip()}); "
-            f"the config.json beside it belongs to another model"
-        ) from None
+    config = read_config(config_path)
+    with torch.device("meta"):
+        shapes = {name: value.shape for name, value in _build(config).state_dict().items()}
+    what = f"{config['model']} for images {config['in_shape']}"
+    tensors = read_weights(weights_path, shapes, what)
+    model = _build(config)
+    model.load_state_dict(tensors)
     return model.eval()
+
+
+def _build(config: dict[str, Any]) -> Model:
+    options = {key: value for key, value in config.items() if key not in BASIC}
+    model = create_model(
+        config["model"], tuple(config["in_shape"]), config["num_classes"], **options
+    )
+    model.config.update({key: config[key] for key in ("classes", "gain") if config.get(key)})
+    return model
 
 
 def _locate(path_or_hub_id: str | Path) -> tuple[Path, Path]:
@@ -72,8 +90,8 @@ def _locate(path_or_hub_id: str | Path) -> tuple[Path, Path]:
     hub_id = str(path_or_hub_id)
     missing = (
         f"load_model: expected a model's folder, a hub id like user/name, or one of "
-        f"{', '.join(list_pretrained())}; got {hub_id!r}, which is no folder here and could not be "
-        "fetched; check the path"
+        f"{', '.join(list_pretrained())}; got {quote(hub_id)}, which is no folder here and could "
+        "not be fetched; check the path"
     )
     if hub_id.count("/") != 1 or hub_id.startswith((".", "/", "~")):
         raise ValueError(missing)
@@ -82,20 +100,3 @@ def _locate(path_or_hub_id: str | Path) -> tuple[Path, Path]:
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise ValueError(f"{missing} ({type(error).__name__})") from None
     return Path(config), Path(weights)
-
-
-def _read_config(path: Path) -> dict[str, Any]:
-    try:
-        config = json.loads(path.read_text())
-    except ValueError:
-        config = None
-    if (
-        not isinstance(config, dict)
-        or not {"model", "in_shape", "num_classes"} <= set(config)
-        or not isinstance(config["in_shape"], list)
-    ):
-        raise ValueError(
-            f"load_model, {path}: expected JSON with model, in_shape and num_classes; "
-            "got something else; it is not a configuration that torchcaps wrote"
-        )
-    return config

@@ -65,5 +65,7 @@ def along_orientations(
 
 def response(table: Float[Tensor, "F S Q height width"]) -> float:
     """Norm of one orientation's filter for weights of norm 1: what an initialisation divides by."""
+    if table.is_meta:  # a layer of which only the shapes are asked
+        return 1.0
     orientations = table.shape[1]
     return float((table.square().sum() / orientations).sqrt())

@@ -6,7 +6,7 @@ from torchcaps.lazy import lazy_names
 
 if TYPE_CHECKING:
     from torchcaps.interrupt import Interrupted
-    from torchcaps.training.evaluation import Evaluation, evaluate
+    from torchcaps.training.evaluation import Evaluation, class_metrics, evaluate
     from torchcaps.training.loop import Diverged, resume, train
     from torchcaps.training.recipe import Recipe
 
@@ -15,6 +15,7 @@ __all__ = [
     "Evaluation",
     "Interrupted",
     "Recipe",
+    "class_metrics",
     "evaluate",
     "resume",
     "train",
@@ -27,6 +28,7 @@ __getattr__, __dir__ = lazy_names(
         "Evaluation": "torchcaps.training.evaluation:Evaluation",
         "Interrupted": "torchcaps.interrupt:Interrupted",
         "Recipe": "torchcaps.training.recipe:Recipe",
+        "class_metrics": "torchcaps.training.evaluation:class_metrics",
         "evaluate": "torchcaps.training.evaluation:evaluate",
         "resume": "torchcaps.training.loop:resume",
         "train": "torchcaps.training.loop:train",

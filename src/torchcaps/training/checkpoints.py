@@ -30,6 +30,8 @@ class Place:
     """On the validation images."""
     precision: dict[str, bool] = field(default_factory=FLOAT32._asdict)
     """What `precision: auto` chose; never measured again, so that resuming changes nothing."""
+    classes: list[str] = field(default_factory=list)
+    """Names in label order: data whose folders were renamed since must not resume the run."""
 
     @classmethod
     def from_json(cls, text: str) -> "Place":

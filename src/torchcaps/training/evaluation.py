@@ -1,12 +1,15 @@
 """How good a model is on a dataset: one evaluator for all models."""
 
+import warnings
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from torchcaps.data import ImageDataset
+from torchcaps.data import ImageDataset, match_classes
+from torchcaps.models import Model, Output
+from torchcaps.models.saving import unwrap
 from torchcaps.training.processes import everywhere, join
 
 
@@ -28,12 +31,19 @@ def evaluate(
     *,
     transform: Callable[[Tensor], Tensor] | None = None,
     batch_size: int = 250,
+    metrics: Any = None,
 ) -> Evaluation:
     """Test `model` on every image of `dataset`, moved by `transform` first.
+
+    Labels are matched to the model's classes by name: see `label_for`.
+
+    metrics: of torchmetrics, updated with probabilities `[B, J]` and labels `[B]` (see
+        `class_metrics`); its `compute()` then has what they found.
 
     The reconstruction is compared with the moved image. Where several processes run, each tests
     its share, every image is counted once, and each process gets the figures of them all.
     """
+    dataset = label_for(model, dataset, "evaluate")
     processes = join()
     device = next(model.parameters()).device
     share = torch.arange(processes.process_index, len(dataset), processes.num_processes)
@@ -43,7 +53,12 @@ def evaluate(
     for indices in share.split(batch_size) if len(share) else ():
         images, labels = (part.to(device) for part in dataset.batch(indices))
         moved = images if transform is None else transform(images)
-        sums.append(_score(model, moved, labels, loss))
+        out = model(moved)
+        sums.append(_score(out, moved, labels, loss))
+        if metrics is not None:
+            bare = unwrap(model)
+            assert isinstance(bare, Model)
+            metrics.update(bare.probabilities(out).cpu(), labels.cpu())
     model.train(training)
     parts = [part for parts in everywhere(sums) for part in parts]
     correct, losses, errors, count = (sum(column) for column in zip(*parts, strict=True))
@@ -51,11 +66,53 @@ def evaluate(
     return Evaluation(correct / count, losses / count, mse, int(count))
 
 
+def label_for(model: nn.Module, dataset: ImageDataset, where: str) -> ImageDataset:
+    """`dataset` with its labels numbered as the classes of `model`: see `match_classes`.
+
+    A model that was given no names of its classes takes the labels as they are, with a warning
+    where the dataset's names are more than numbers. ValueError: classes that the model lacks.
+    """
+    bare = unwrap(model)
+    if not isinstance(bare, Model):
+        return dataset
+    if bare.config.get("classes") or dataset.num_classes > bare.num_classes:
+        return match_classes(dataset, bare.classes, where)
+    if dataset.classes != bare.classes[: dataset.num_classes]:
+        warnings.warn(
+            f"{where}: {bare.name} has no names of its classes, so that label k of "
+            f"{dataset.name!r} is taken for its class k; set model.classes before saving",
+            stacklevel=3,
+        )
+    return dataset
+
+
+def class_metrics(num_classes: int) -> Any:
+    """A torchmetrics collection for `evaluate`: precision, recall and F1 of each class, confusion
+    matrix (rows are true classes), and expected calibration error in 15 bins."""
+    from torchmetrics import MetricCollection
+    from torchmetrics.classification import (
+        MulticlassCalibrationError,
+        MulticlassConfusionMatrix,
+        MulticlassF1Score,
+        MulticlassPrecision,
+        MulticlassRecall,
+    )
+
+    return MetricCollection(
+        {
+            "precision": MulticlassPrecision(num_classes, average=None),
+            "recall": MulticlassRecall(num_classes, average=None),
+            "f1": MulticlassF1Score(num_classes, average=None),
+            "confusion": MulticlassConfusionMatrix(num_classes),
+            "calibration_error": MulticlassCalibrationError(num_classes, n_bins=15),
+        }
+    )
+
+
 def _score(
-    model: nn.Module, images: Tensor, labels: Tensor, loss: nn.Module
+    out: Output, images: Tensor, labels: Tensor, loss: nn.Module
 ) -> tuple[float, float, float, int]:
     """Sums over a batch: correct, loss, reconstruction error (NaN without a decoder), images."""
-    out = model(images)
     correct = (out.scores.argmax(-1) == labels).sum().item()
     error = float("nan")
     if out.reconstruction is not None:

@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from accelerate.tracking import filter_trackers
 from torch import Tensor
 
-from torchcaps.data import ImageDataset
+from torchcaps.data import ImageDataset, match_classes
 from torchcaps.data.transforms import random_shift
 from torchcaps.interrupt import Interrupted, StopRequest
 from torchcaps.models import save_model
@@ -118,7 +118,7 @@ class _Loop:
             processes.process_index,
             processes.num_processes,
         )
-        self.place = Place()
+        self.place = Place(classes=list(self.train_set.classes))
         self.last_loss = math.nan
         self.progress = TrainingProgress(
             f"{recipe.model} on {recipe.data}",
@@ -167,6 +167,7 @@ class _Loop:
         if self.checkpoint.exists():
             checkpoint = Checkpoint.read(self.checkpoint)
             self.place = checkpoint.place
+            self.match_classes(f"--resume {self.folder}")
             self.refuse_place_beyond_the_end()
             # The layout first: a fused Adam takes weights and moments in the order of their memory.
             self.use(Precision(**self.place.precision))
@@ -179,6 +180,12 @@ class _Loop:
         else:
             self.choose_precision()
         on_main(self.tidy)
+
+    def match_classes(self, where: str) -> None:
+        """Number the labels as the run did when it began, and refuse data of other classes."""
+        classes = self.bare.classes = self.place.classes or list(self.train_set.classes)
+        self.train_set = match_classes(self.train_set, classes, where, whole=True)
+        self.validation_set = match_classes(self.validation_set, classes, where)
 
     def refuse_place_beyond_the_end(self) -> None:
         left = (self.recipe.epochs - self.place.epoch) * len(self.batches) - self.place.batches
@@ -259,7 +266,8 @@ class _Loop:
     def finish_epoch(self, start: float) -> None:
         """Validate, then write metrics, weights and checkpoint."""
         trained = time.perf_counter()
-        result = evaluate(self.bare, self.validation_set, self.loss)
+        share = max(1, self.batches.batch_size // self.accelerator.num_processes)
+        result = evaluate(self.bare, self.validation_set, self.loss, batch_size=share)
         self.refuse_spoilt_weights()
         if not math.isfinite(result.loss):
             raise self.diverged(
@@ -280,6 +288,7 @@ class _Loop:
             epoch=self.place.epoch + 1,
             best_accuracy=max(result.accuracy, self.place.best_accuracy),
             precision=self.place.precision,
+            classes=self.place.classes,
         )
         self.progress.epoch(record)
         self.accelerator.log({k: v for k, v in record.items() if v is not None}, record["epoch"])

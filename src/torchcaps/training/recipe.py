@@ -14,29 +14,14 @@ import yaml
 
 from torchcaps import data as datasets
 from torchcaps import models
-from torchcaps.files import write_whole
-from torchcaps.models.options import check_choice
+from torchcaps.files import read_short, write_whole
+from torchcaps.models.pretrained import model_folder
+from torchcaps.options import check_choice, check_types
+from torchcaps.plain_yaml import read_plain
+from torchcaps.quoting import listed, quote
 
 Schedule = Literal["constant", "cosine", "sabour2017"]
 AskedPrecision = Literal["auto", "fp32", "bf16"]
-
-
-_KINDS: dict[str, Any] = {
-    **dict.fromkeys(("model", "data", "schedule", "precision"), str),
-    "root": str | None,
-    "train_images": int | None,
-    **dict.fromkeys(("model_options", "data_options"), dict),
-}
-_SAID = {
-    str: "a name",
-    str | None: "a folder's path",
-    int | None: "a whole number",
-    dict: "a table of options such as {size: 64}",
-}
-
-
-def _named(options: dict[Any, Any]) -> bool:
-    return all(isinstance(key, str) for key in options)
 
 
 @dataclass(frozen=True)
@@ -73,24 +58,18 @@ class Recipe:
     """Options of the dataset, such as {size: 64} for folder."""
 
     def __post_init__(self) -> None:
-        for name, kind in _KINDS.items():
-            value = getattr(self, name)
-            if not isinstance(value, kind) or (isinstance(value, dict) and not _named(value)):
-                raise ValueError(
-                    f"Recipe, {name}: expected {_SAID[kind]}; got {value!r:.80}; "
-                    "see torchcaps train --help"
-                )
+        """Raise a `ValueError` for a field of the wrong type or out of range."""
         for name, least in (("epochs", 1), ("batch_size", 1), ("shift", 0), ("seed", 0)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise ValueError(
-                    f"Recipe, {name}: expected a whole number, at least {least}; got {value!r}; "
-                    f"give a larger {name}"
+                    f"Recipe, {name}: expected a whole number, at least {least}; got "
+                    f"{quote(value)}; give a larger {name}"
                 )
         if not isinstance(self.subpixel, bool):
             raise ValueError(
-                f"Recipe, subpixel: expected true or false; got {self.subpixel!r}; leave it out "
-                "for whole pixels"
+                f"Recipe, subpixel: expected true or false; got {quote(self.subpixel)}; leave it "
+                "out for whole pixels"
             )
         if self.seed >= 2**63:
             raise ValueError(
@@ -102,10 +81,12 @@ class Recipe:
             or not 0 < self.lr < float("inf")
         ):
             raise ValueError(
-                f"Recipe, lr: expected a positive number; got {self.lr!r}; 0.001 is a good start"
+                f"Recipe, lr: expected a positive number; got {quote(self.lr)}; 0.001 is a good "
+                "start"
             )
         check_choice("Recipe", "schedule", self.schedule, get_args(Schedule))
         check_choice("Recipe", "precision", self.precision, get_args(AskedPrecision))
+        check_types("Recipe", type(self), self.__dict__)
 
     def load_data(self, split: str) -> datasets.ImageDataset:
         """A split of the dataset; of the training split, `train_images` drawn by the seed."""
@@ -166,17 +147,29 @@ class Recipe:
     @classmethod
     def load(cls, path: Path) -> Recipe:
         """Read a recipe that `save` wrote. Raises a `ValueError` where there is none."""
+        remedy = "give the folder of a run that this torchcaps wrote"
         try:
-            values = yaml.safe_load(path.read_text())
-        except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
+            text = read_short(path)
+        except OSError as error:
             raise ValueError(
-                f"{path}: expected the config.yaml of a run; got {type(error).__name__}; "
-                "give the folder of a run that torchcaps train wrote"
+                f"{path}: expected the config.yaml of a run; got {type(error).__name__}; {remedy}"
             ) from None
+        values = read_plain(text, str(path))
         known = {f.name for f in fields(cls)}
-        if not isinstance(values, dict) or not set(values) <= known:
+        unknown = [name for name in values if name not in known] if isinstance(values, dict) else []
+        if unknown or not isinstance(values, dict):
+            got = f"also {listed(map(str, unknown))}" if unknown else quote(values)
             raise ValueError(
                 f"{path}: expected a recipe with some of {', '.join(sorted(known))}; "
-                "got something else; give the folder of a run that torchcaps train wrote"
+                f"got {got}; {remedy}"
             )
         return cls(**values)
+
+    @classmethod
+    def of_model(cls, folder: str | Path) -> Recipe | None:
+        """That of a run, also for its folder best/; None where `folder` is no part of a run."""
+        from torchcaps.training.belongings import BEST, CONFIG  # with torch
+
+        folder = model_folder(folder)
+        path = (folder.parent if folder.name == BEST else folder) / CONFIG
+        return cls.load(path) if path.is_file() else None

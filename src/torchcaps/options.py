@@ -1,0 +1,92 @@
+"""Checks of the options that models, recipes and datasets are built with."""
+
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from math import isfinite
+from numbers import Integral, Real
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from torchcaps.quoting import quote
+
+
+def check_sizes(where: str, **sizes: object) -> None:
+    """Raise a `ValueError` for a size that is no whole number of at least 1."""
+    for name, size in sizes.items():
+        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+            raise ValueError(
+                f"{where}, {name}: expected a whole number, at least 1; got {quote(size)}; "
+                f"give a larger {name}"
+            )
+
+
+def check_several(where: str, name: str, sizes: object, count: int) -> None:
+    """Raise a `ValueError` unless `sizes` are `count` whole numbers of at least 1."""
+    if not isinstance(sizes, list | tuple) or len(sizes) != count:
+        raise ValueError(
+            f"{where}, {name}: expected {count} whole numbers; got {quote(sizes)}; "
+            f"write them as a list, one for each layer"
+        )
+    for size in sizes:
+        check_sizes(where, **{name: size})
+
+
+def check_choice(where: str, name: str, value: object, known: Sequence[str]) -> None:
+    """Raise a `ValueError` that lists `known` and the nearest unless `value` is one of them."""
+    if not isinstance(value, str) or value not in known:
+        near = get_close_matches(value[:80], known, n=1) if isinstance(value, str) else []
+        hint = f"did you mean {near[0]!r}?" if near else f"take {known[0]!r}, the usual one"
+        raise ValueError(
+            f"{where}, {name}: expected one of {', '.join(known)}; got {quote(value)}; {hint}"
+        )
+
+
+def check_types(where: str, taker: Callable[..., object], values: Mapping[str, object]) -> None:
+    """Raise a `ValueError` for a value of another type than `taker` (a function or a class) says
+    its argument has. Names that it does not know are not looked at."""
+    hints = get_type_hints(taker.__init__ if isinstance(taker, type) else taker)
+    for name, value in values.items():
+        if name in hints and not _fits(value, hints[name]):
+            raise ValueError(
+                f"{where}, {name}: expected {_words(hints[name])}; got {quote(value)}; "
+                f"correct it, or leave {name} out"
+            )
+
+
+def _fits(value: object, hint: Any) -> bool:
+    """Whether a value, perhaps of YAML or JSON (lists for tuples), has this type."""
+    arguments, origin = get_args(hint), get_origin(hint)
+    if origin in (Union, UnionType):
+        return any(_fits(value, each) for each in arguments)
+    if origin is Literal:
+        return any(type(value) is type(each) and value == each for each in arguments)
+    if hint is int:
+        return isinstance(value, Integral) and not isinstance(value, bool)
+    if hint is float:
+        return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
+    if origin in (tuple, list, Sequence):
+        fixed = origin is tuple and Ellipsis not in arguments
+        if not isinstance(value, list | tuple) or (fixed and len(value) != len(arguments)):
+            return False
+        return all(map(_fits, value, arguments if fixed else arguments[:1] * len(value)))
+    if origin is dict:
+        return isinstance(value, dict) and all(isinstance(key, str) for key in value)
+    return not isinstance(hint, type) or isinstance(value, hint)
+
+
+_NAMES = {
+    int: "a whole number", float: "a number", bool: "true or false", str: "a text",
+    type(None): "null", dict: "options by name",
+}  # fmt: skip
+
+
+def _words(hint: Any) -> str:
+    arguments, origin = get_args(hint), get_origin(hint)
+    if origin in (Union, UnionType):
+        return " or ".join(_words(each) for each in arguments)
+    if origin is Literal:
+        return f"one of {', '.join(map(str, arguments))}"
+    if origin in (tuple, list, Sequence):
+        count = f"{len(arguments)} values" if origin is tuple and Ellipsis not in arguments else ""
+        return f"a list of {count}" if count else f"a list, each {_words(arguments[0])}"
+    return _NAMES.get(origin or hint, getattr(hint, "__name__", str(hint)))
