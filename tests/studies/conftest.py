@@ -1,26 +1,14 @@
-"""One tiny rotation study, run once and read by many tests; reports read back from HTML."""
+"""Reports read back from HTML, and reports of results made up by a test."""
 
-import json
 from base64 import b64decode
 from html.parser import HTMLParser
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from torchcaps.studies.rotation.study import RotationOptions, run
-
-TINY = {"train_images": 64, "epochs": 1, "angles": (-30, 0, 30)}
-
-
-@pytest.fixture(scope="session")
-def study(tmp_path_factory):
-    """options, folder, finding and results.json of a study of two models and two seeds."""
-    folder = tmp_path_factory.mktemp("study")
-    options = RotationOptions(model="capsnet_small", beside=("cnn",), seeds=2, **TINY)
-    finding = run(options, folder, True)
-    results = json.loads((folder / "results.json").read_text())
-    return SimpleNamespace(options=options, folder=folder, finding=finding, results=results)
+from torchcaps.figures.style import new_figure
+from torchcaps.studies import experiment
+from torchcaps.studies.experiment import Cost, finish
 
 
 class Page(HTMLParser):
@@ -82,3 +70,18 @@ def snapshot(read_page):
         assert words == kept.read_text()
 
     return check
+
+
+@pytest.fixture
+def made_up_report(tmp_path, monkeypatch):
+    """The report of a study on results that a test made up, with empty figures, of a machine and a
+    version that do not change."""
+    monkeypatch.setattr(experiment, "machine", lambda: "A machine")
+    monkeypatch.setattr(experiment.torchcaps, "__version__", "1.2.3")
+
+    def render(options, results, models, figures, table, **words):
+        costs = {name: Cost(1000 * k, k / 4) for k, name in enumerate(models, 1)}
+        empty = {name: new_figure(1, 1) for name in figures}
+        return finish(options, results, costs, tmp_path, empty, table, **words).report
+
+    return render

@@ -1,4 +1,4 @@
-"""What each dimension of a pose draws, and beside it what that moves, in numbers."""
+"""What each dimension of a pose changes: the reconstructions, and beside them the slopes."""
 
 import numpy as np
 from matplotlib import rc_context
@@ -8,15 +8,16 @@ from matplotlib.image import AxesImage
 
 from torchcaps.analysis.pose.perturbation import Perturbation
 from torchcaps.analysis.pose.pose_meaning import PoseMeaning
-from torchcaps.figures.style import STYLE, new_figure
+from torchcaps.figures.images import sheet
+from torchcaps.figures.style import STYLE, bare, headline, new_figure
 
-_LINEAR = 0.9  # R² from which a dimension is said to move a quantity along a line
-_MUCH = 0.3  # standard deviations that are counted as a move
+_LINEAR = 0.9  # R² from which a change is called linear
+_MUCH = 0.3  # standard deviations from which a quantity counts as changed
 _WRITTEN = 0.1
 
 
 def pose_meaning_figure(moved: Perturbation, meaning: PoseMeaning, class_name: str) -> Figure:
-    """A row a dimension: the drawings of one image, then the standardised slopes of all."""
+    """A row a dimension: the reconstructions of one image, then the mean standardised slopes."""
     dims, offsets = moved.images.shape[:2]
     quantities = meaning.quantities
     with rc_context({**STYLE, "axes.grid": False}):
@@ -26,22 +27,19 @@ def pose_meaning_figure(moved: Perturbation, meaning: PoseMeaning, class_name: s
         _draw_images(left, moved)
         image = _draw_slopes(right, meaning)
         figure.colorbar(image, ax=right, fraction=0.04, pad=0.02)
-        figure.suptitle(
-            finding(meaning, class_name), x=0.01, ha="left", fontsize=STYLE["axes.titlesize"],
-            fontweight="bold",
-        )  # fmt: skip
+        headline(figure, finding(meaning, class_name))
     return figure
 
 
 def finding(meaning: PoseMeaning, class_name: str) -> str:
-    """The strongest of the moves, and how many dimensions move more than one thing."""
+    """The largest slope, and how many dimensions change more than one quantity."""
     slopes = meaning.standardised
     dim, quantity = divmod(int(slopes.abs().argmax()), slopes.shape[1])
     several = int(((slopes.abs() >= _MUCH).sum(1) > 1).sum())
-    verb = "moves" if several == 1 else "move"
+    verb = "changes" if several == 1 else "change"
     return (
-        f"'{class_name}': dimension {dim} moves {meaning.quantities[quantity]} most "
-        f"({slopes[dim, quantity]:+.2f} sd for one of its own, "
+        f"'{class_name}': dimension {dim} changes {meaning.quantities[quantity]} most "
+        f"({slopes[dim, quantity]:+.2f} sd for one sd of its own, "
         f"R² {meaning.r_squared[dim, quantity]:.2f});\n"
         f"{several} of {len(slopes)} dimensions {verb} more than one quantity by {_MUCH:g} sd or "
         f"more ({meaning.images} images)"
@@ -49,22 +47,16 @@ def finding(meaning: PoseMeaning, class_name: str) -> str:
 
 
 def _draw_images(axes: Axes, moved: Perturbation) -> None:
-    """All drawings on one sheet, a row a dimension."""
-    pixels = moved.images.detach().cpu().float().clamp(0, 1).mean(2).numpy()  # [D, K, H, W]
-    dims, offsets, height, width = pixels.shape
-    sheet = np.pad(pixels, ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=1.0)
-    sheet = sheet.transpose(0, 2, 1, 3).reshape(dims * (height + 1), offsets * (width + 1))
+    """All reconstructions on one sheet, a row a dimension."""
+    dims, offsets = moved.images.shape[:2]
     place = (-0.5, offsets - 0.5, dims - 0.5, -0.5)
-    axes.imshow(
-        sheet, cmap="gray", vmin=0, vmax=1, extent=place, aspect="auto", interpolation="nearest"
-    )
+    axes.imshow(sheet(list(moved.images)), extent=place, aspect="auto", interpolation="nearest")
     ends = sorted({0, moved.offsets.index(min(moved.offsets, key=abs)), offsets - 1})
     axes.set_xticks(ends, [f"{moved.offsets[k]:+g}" if moved.offsets[k] else "0" for k in ends])
     axes.set_yticks(range(dims), [f"dim {d}" for d in range(dims)])
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
+    bare(axes)
     axes.set_xlabel("added to the dimension")
-    axes.set_title("One image, drawn", fontsize=11, fontweight="normal")
+    axes.set_title("Reconstructions of one image", fontsize=11, fontweight="normal")
 
 
 def _draw_slopes(axes: Axes, meaning: PoseMeaning) -> AxesImage:
@@ -82,5 +74,5 @@ def _draw_slopes(axes: Axes, meaning: PoseMeaning) -> AxesImage:
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
     axes.set_xlabel(f"~: not linear (R² below {_LINEAR:g})")
-    axes.set_title("Moved, in sd for one sd of the dimension", fontsize=11, fontweight="normal")
+    axes.set_title("Change in sd, for one sd of the dimension", fontsize=11, fontweight="normal")
     return image

@@ -1,4 +1,4 @@
-"""Parts, wholes, and lines as thick as the couplings between them."""
+"""Primary capsules, class capsules, and lines as thick as the couplings between them."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,8 @@ from matplotlib.patches import Patch, Rectangle
 from torch import Tensor
 
 from torchcaps.analysis.routing.routing_trace import Part, RoutingExample
-from torchcaps.figures.style import COLOURS, STYLE, new_figure
+from torchcaps.figures.images import draw_image, pixels
+from torchcaps.figures.style import COLOURS, STYLE, headline, new_figure
 
 _POINTS = 16.0  # the width of a line whose coupling is 1
 _WINS, _LOSES = COLOURS[1], "0.65"
@@ -21,9 +22,8 @@ _BAR = 0.9  # a length of 1
 
 
 def routing_diagram(image: Tensor, example: RoutingExample, classes: Sequence[str]) -> Figure:
-    """A panel an iteration (four, where there are more): the grey image `[C, H, W]` once for each
-    part, bright where that part looks, the classes with the lengths of their capsules, and a line
-    for every coupling."""
+    """A panel an iteration (four, where there are more): the image `[C, H, W]` once for each part,
+    bright where that part looks, the classes with their scores, and a line for every coupling."""
     last, parts, parents = example.couplings.shape
     iterations = range(1, last + 1) if last <= 4 else (1, 2, (last + 2) // 2, last)
     right = _bars_at(classes) + _BAR + 0.45
@@ -38,38 +38,31 @@ def routing_diagram(image: Tensor, example: RoutingExample, classes: Sequence[st
             axes.set(xlim=(-0.05, right), ylim=(1.04 * parts, -0.04), aspect="equal")
             axes.set_axis_off()
             axes.set_title(f"iteration {iteration}", fontweight="normal")
-        figure.suptitle(
-            finding(example, classes),
-            x=0.01,
-            ha="left",
-            fontsize=STYLE["axes.titlesize"],
-            fontweight="bold",
-        )
+        headline(figure, finding(example, classes))
         figure.legend(handles=_legend(example, classes), loc="outside lower center", ncols=4)
     return figure
 
 
 def finding(example: RoutingExample, classes: Sequence[str]) -> str:
-    """What the winner was sent by the parts on show, first and last."""
+    """What the shown parts send to the predicted class in the first and the last iteration."""
     sent = example.couplings[:, :, example.winner].mean(1).tolist()
     return (
-        f"'{classes[example.winner]}' is longest. The {len(example.parts)} strongest parts send it "
-        f"{100 * sent[0]:.0f} % of their votes in iteration 1, {100 * sent[-1]:.0f} % in iteration "
-        f"{len(sent)}"
+        f"Predicted class: '{classes[example.winner]}'. The {len(example.parts)} strongest parts "
+        f"send it {100 * sent[0]:.0f} % of their votes in iteration 1, {100 * sent[-1]:.0f} % in "
+        f"iteration {len(sent)}"
     )
 
 
 def _draw_parts(axes: Axes, image: Tensor, parts: Sequence[Part]) -> None:
     """One thumbnail below the other."""
-    pixels = image.detach().cpu().float().clamp(0, 1).mean(0).numpy()
-    height, width = pixels.shape
+    shown = pixels(image)
+    height, width = shown.shape[:2]
     for k, part in enumerate(parts):
-        dimmed = 0.35 * pixels + 0.3
+        dimmed = 0.35 * shown + 0.3
         rows = slice(part.top, part.top + part.side)
         columns = slice(part.left, part.left + part.side)
-        dimmed[rows, columns] = pixels[rows, columns]
-        place = (0, 1, 1.04 * k + 1, 1.04 * k)
-        axes.imshow(dimmed, cmap="gray", vmin=0, vmax=1, extent=place, interpolation="nearest")
+        dimmed[rows, columns] = shown[rows, columns]
+        draw_image(axes, dimmed, 0, 1.04 * k)
         corner = (part.left / width, 1.04 * k + part.top / height)
         sides = (part.side / width, part.side / height)
         axes.add_patch(Rectangle(corner, *sides, fill=False, edgecolor=COLOURS[0], linewidth=1.5))
@@ -78,7 +71,7 @@ def _draw_parts(axes: Axes, image: Tensor, parts: Sequence[Part]) -> None:
 def _draw_wholes(
     axes: Axes, example: RoutingExample, classes: Sequence[str], iteration: int
 ) -> None:
-    """Lines from the parts to the classes, and the classes' lengths, after `iteration`, from 0."""
+    """Lines from the parts to the classes, and the classes' scores, after `iteration`, from 0."""
     couplings, lengths = example.couplings[iteration], example.lengths[iteration]
     bottom, left = 1.04 * len(example.parts), _bars_at(classes)
     for j, (name, length) in enumerate(zip(classes, lengths.tolist(), strict=True)):
@@ -104,11 +97,11 @@ def _bars_at(classes: Sequence[str]) -> float:
 
 def _legend(example: RoutingExample, classes: Sequence[str]) -> list[Artist]:
     even, most = 1 / len(classes), example.couplings.max().item()
-    widths = {f"coupling {even:.2f}: even": even, f"coupling {most:.2f}: the greatest": most}
+    widths = {f"coupling {even:.2f}: uniform": even, f"coupling {most:.2f}: the largest": most}
     lines = [
         Line2D([], [], color=_LOSES, linewidth=_POINTS * coupling, label=label)
         for label, coupling in widths.items()
     ]
-    bar = Line2D([], [], color=_WINS, linewidth=5, label="length of a capsule, 0 to 1")
+    bar = Line2D([], [], color=_WINS, linewidth=5, label="score of a class, 0 to 1")
     square = Patch(fill=False, edgecolor=COLOURS[0], label="where a part looks")
     return [square, *lines, bar]

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib import rc_context
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
 
 from torchcaps.files import write_whole
 
@@ -32,6 +33,18 @@ def new_figure(width: float, height: float) -> Figure:
     """An empty figure, size in inches; draw on it within `rc_context(STYLE)`."""
     with rc_context(STYLE):
         return Figure(figsize=(width, height))
+
+
+def headline(figure: Figure | SubFigure, title: str) -> None:
+    """One title above all panels."""
+    size = STYLE["axes.titlesize"]
+    figure.suptitle(title, x=0.01, ha="left", fontsize=size, fontweight="bold")
+
+
+def bare(axes: Axes) -> None:
+    """No frame and no tick marks: for images."""
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
 
 
 def save_figure(figure: Figure, path: Path) -> Path:

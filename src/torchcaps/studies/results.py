@@ -25,8 +25,9 @@ class Difference(NamedTuple):
     """How far the mean over seeds of one model is above another's.
 
     spread: the larger of the two standard deviations over seeds, 0 for one seed.
-    verdict: "ahead" or "behind" where the gain is larger than the spread, else "level". One seed
-        has no spread: whoever quotes its verdict says so.
+    verdict: "ahead" or "behind" where the gain is larger than the spread, else "level";
+        "undefined" where one of the means is. One seed has no spread: whoever quotes its verdict
+        says so.
     """
 
     gain: float
@@ -34,6 +35,8 @@ class Difference(NamedTuple):
 
     @property
     def verdict(self) -> str:
+        if isnan(self.gain):
+            return "undefined"
         if abs(self.gain) <= self.spread:
             return "level"
         return "ahead" if self.gain > 0 else "behind"
@@ -98,11 +101,13 @@ class Results:
     def verdicts(
         self, ours: str, theirs: str, metric: str, conditions: Sequence[object]
     ) -> dict[str, list[str]]:
-        """The conditions in which the first is ahead of, level with and behind the second."""
+        """The conditions in which the first is ahead of, level with and behind the second; none in
+        which that is undefined."""
         found: dict[str, list[str]] = {"ahead": [], "level": [], "behind": []}
         for condition in conditions:
             verdict = self.difference(ours, theirs, metric, condition).verdict
-            found[verdict].append(str(condition))
+            if verdict in found:
+                found[verdict].append(str(condition))
         return found
 
     def csv(self) -> str:

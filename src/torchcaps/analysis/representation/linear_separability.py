@@ -1,4 +1,4 @@
-"""Whether what pooling leaves still says where things are: can a linear reader tell?"""
+"""Whether faces and scrambled faces are linearly separable in a representation."""
 
 from collections.abc import Mapping
 from statistics import mean
@@ -17,8 +17,7 @@ def measure_linear_separability(
     faces: Float[Tensor, "N C H W"],
     twins: Mapping[str, Float[Tensor, "N C H W"]],
 ) -> dict[str, float]:
-    """`linear_separability` of the pools of the model's first maps and of its layers, trained or
-    not.
+    """`linear_separability` in the pools of the model's first maps and in its layers.
 
     Raises a `ValueError` for a model that does not begin with a convolution and ReLU.
     """
@@ -36,14 +35,14 @@ def linear_separability(
     device: torch.device | None = None,
     batch_size: int = 50,
 ) -> dict[str, float]:
-    """Percent of unseen faces and twins that a linear reader of each representation names rightly,
-    the mean over the kinds of twins.
+    """Percent of held-out faces and twins that a linear classifier of each representation gets
+    right, the mean over the kinds of twins.
 
-    A reader is a ridge regression to 1 for a face and -1 for a twin; it says face above 0. It is
-    fitted on the first half of the faces and their twins, its penalty chosen on the next quarter,
-    and tested on the last. 50: the representation tells nothing to a linear reader, as where a face
-    and its twin are the same; 100: all. Unlike distances, it does not depend on how far faces are
-    from each other. Holds the representations of all faces and of one kind of twins in memory.
+    The classifier is a ridge regression to 1 for a face and -1 for a twin. It is fitted on the
+    first half of the faces and their twins, its penalty chosen on the next quarter, and tested on
+    the last. 50: no better than guessing, as where a face and its twin are the same; 100: linearly
+    separable. Unlike distances, it does not depend on how far faces are from each other. Holds the
+    representations of all faces and of one kind of twins in memory.
 
     Raises a `ValueError` for less than 8 faces, or no twins.
     """
@@ -56,15 +55,16 @@ def linear_separability(
     half, last = count // 2, count * 3 // 4
     bounds = Splits(slice(0, half), slice(half, last), slice(last, count))
     of_faces = _all(represent, faces, device, batch_size)
-    told: dict[str, list[float]] = {name: [] for name in of_faces}
+    found: dict[str, list[float]] = {name: [] for name in of_faces}
     for images in twins.values():
         of_twins = _all(represent, images, device, batch_size)
         for name, here in of_faces.items():
             x = Splits(*(torch.cat([here[part], of_twins[name][part]]) for part in bounds))
             y = Splits(*(_sides(len(here[part])) for part in bounds))
-            said = Ridge(x).predict(y.train, y.validation)
-            told[name].append(100 * ((said > 0) == (y.test > 0)).double().mean().item())
-    return {name: mean(shares) for name, shares in told.items()}
+            predicted = Ridge(x).predict(y.train, y.validation)
+            correct = (predicted > 0) == (y.test > 0)
+            found[name].append(100 * correct.double().mean().item())
+    return {name: mean(shares) for name, shares in found.items()}
 
 
 def _all(

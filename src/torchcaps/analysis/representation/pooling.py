@@ -1,4 +1,4 @@
-"""What max-pooling loses: where things are, and that they moved."""
+"""What max-pooling keeps of where things are: distances between images before and after it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,16 +22,16 @@ Represent = Callable[[Tensor], Mapping[str, Tensor]]
 
 @dataclass(frozen=True)
 class PoolingMeasures:
-    r"""How far things are from faces in each representation f, relative to other faces:
+    r"""Distances from faces in each representation f, relative to those between faces:
 
     $$ \frac{\sum_n \| f(x_n) - f(y_n) \|}{\sum_n \| f(x_n) - f(x_{n+1}) \|}, $$
 
-    where $y_n$ is the twin of $x_n$, or $x_n$ moved, and the face after the last is the first.
-    0: f sees no difference. 1: as much as between two faces. So different layers, of different
-    networks, can be compared. Where all faces are the same to f, it is 0 or infinite.
+    where $y_n$ is the twin of $x_n$, or $x_n$ shifted, and the face after the last is the first.
+    0: f is the same for both. 1: they differ as much as two faces. So layers of different networks
+    can be compared. Where f is the same for all faces, it is 0 or infinite.
 
     twins: `twins[kind][representation]`.
-    shifts: `shifts[pixels][representation]`, moved to the right.
+    shifts: `shifts[pixels][representation]`, shifted to the right.
     images: how many faces.
     """
 
@@ -52,8 +52,8 @@ def measure_pooling(
     *,
     pixels: Sequence[int] = PIXELS,
 ) -> PoolingMeasures:
-    """Follow faces, their twins by kind, and the faces moved to the right by `pixels`, through
-    POOLS and the layers of `model`, trained or not.
+    """Compare faces with their twins by kind, and with the faces shifted to the right by `pixels`,
+    in POOLS and the layers of `model`.
 
     Raises a `ValueError` for a model that does not begin with a convolution and ReLU, or less than
     two faces.
@@ -100,8 +100,8 @@ def compare_representations(
 def pools(maps: Float[Tensor, "B C H W"]) -> dict[str, Tensor]:
     """The maps after 0 to 3 max-pools of 2x2, `[B, C, h, w]`, and after a pool of all of them.
 
-    An odd row or column is pooled alone, so that nothing is dropped. The global pool is the limit
-    that the series argues with: which features there are, and nothing of where.
+    An odd row or column is pooled alone, so that nothing is dropped. The global pool keeps which
+    features there are, and nothing of where.
     """
     found = [maps]
     for _ in POOLS[1:-1]:
@@ -114,8 +114,8 @@ def pools(maps: Float[Tensor, "B C H W"]) -> dict[str, Tensor]:
 def pooled_pair(
     model: Model, face: Float[Tensor, "C H W"], twin: Float[Tensor, "C H W"]
 ) -> dict[str, Tensor]:
-    """A face and its twin to look at: the image `[2, H, W]` and, by POOLS, the map of one channel
-    `[2, h, w]`, that whose map of the face varies most from place to place."""
+    """A face and its twin for a figure: the image `[2, H, W]` and, by POOLS, `[2, h, w]` of the
+    channel whose map of the face varies most."""
     images = torch.stack([face, twin])
     device = next(model.parameters()).device
     first = next(iter(model.representations(images.to(device)).values()))
@@ -128,10 +128,10 @@ def pooled_pair(
 
 
 def pools_and_layers(model: Model, where: str) -> Represent:
-    """What makes of images `[B, C, H, W]` the model's first maps, as POOLS, then its layers.
+    """A function from images `[B, C, H, W]` to the model's first maps, as POOLS, and its layers.
 
-    The pose of one class alone is left out: that of another class is no measure of how far things
-    are apart. A `ValueError` for a model whose first layer is not a map is raised on use.
+    The pose of the predicted class is left out: poses of different classes have no distance. A
+    `ValueError` for a model whose first layer is not a map is raised on use.
     """
 
     def represent(images: Tensor) -> dict[str, Tensor]:
@@ -147,7 +147,7 @@ def _as_maps(first: Tensor, model: Model, where: str) -> Float[Tensor, "B C h w"
     if first.ndim != 4:
         raise ValueError(
             f"{where}, model: expected one that begins with a convolution and ReLU; got "
-            f"{model.name}, whose maps are of another kind; take a capsnet, cnn or pooled_cnn"
+            f"{model.name}, whose maps have orientations; take a capsnet, cnn or pooled_cnn"
         )
     return first
 

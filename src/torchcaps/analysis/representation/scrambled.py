@@ -1,4 +1,4 @@
-"""What a network makes of faces, and of the same parts in wrong places."""
+"""How a network classifies faces, and the same parts in wrong places."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,92 +9,77 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from torchcaps.analysis.eval_mode import eval_mode
+from torchcaps.analysis.metrics import auroc
 from torchcaps.models import Model
 
 
 @dataclass(frozen=True)
-class Answers:
-    """A model's answers to N images, as to one class.
+class ClassScores:
+    """What a model says of N images about one class.
 
-    called [N]: whether the class has the highest score of all.
-    evidence [N]: how much speaks for the class: the length of its capsule, or the logarithm of its
-        probability.
-    raw [N]: its score as the model gives it: the length again, or the logit.
-    shown [N]: what a person is shown, between 0 and 1: the length, or the probability.
+    predicted [N]: whether the class has the highest score of all.
+    evidence [N]: the score of a model with capsules (a length or an activation); the logarithm of
+        the softmax probability of a model with logits.
+    scores [N]: the model's own scores: the same again, or the logits.
+    confidence [N]: between 0 and 1: the length or activation, or the probability.
     """
 
-    called: Bool[Tensor, " N"]
+    predicted: Bool[Tensor, " N"]
     evidence: Float[Tensor, " N"]
-    raw: Float[Tensor, " N"]
-    shown: Float[Tensor, " N"]
+    scores: Float[Tensor, " N"]
+    confidence: Float[Tensor, " N"]
 
-    def share(self) -> float:
-        """Percent of the images that are called by the name of the class."""
-        return 100 * self.called.double().mean().item()
+    def percent(self) -> float:
+        """Percent of the images that are classified as the class."""
+        return 100 * self.predicted.double().mean().item()
 
 
 @dataclass(frozen=True)
-class TwinTest:
-    """A model's answers to faces, and to the twins of each, by the kind of scrambling."""
+class ScrambledTest:
+    """The scores for the class "face" of faces, and of their scrambled twins by kind."""
 
-    faces: Answers
-    twins: Mapping[str, Answers]
+    faces: ClassScores
+    twins: Mapping[str, ClassScores]
 
-    def share(self) -> float:
-        """Percent of all twins that are called faces; every kind weighs the same."""
-        return mean(answers.share() for answers in self.twins.values())
+    def percent(self) -> float:
+        """Percent of the twins that are classified as faces, the mean over kinds."""
+        return mean(scores.percent() for scores in self.twins.values())
 
-    def auroc(self, kind: str | None = None, *, raw: bool = False) -> float:
-        """How well the evidence for a face tells faces from twins of one kind, or of all.
-
-        raw: by the score as the model gives it. The two differ for logits alone.
-        """
+    def auroc(self, kind: str | None = None, *, own_scores: bool = False) -> float:
+        """Of faces against the twins of one kind, or of all: by the evidence, or by the model's own
+        scores. The two differ for logits only."""
         twins = list(self.twins.values()) if kind is None else [self.twins[kind]]
-        if raw:
-            return auroc(self.faces.raw, torch.cat([answers.raw for answers in twins]))
-        return auroc(self.faces.evidence, torch.cat([answers.evidence for answers in twins]))
+        field = "scores" if own_scores else "evidence"
+        return auroc(
+            getattr(self.faces, field), torch.cat([getattr(scores, field) for scores in twins])
+        )
 
 
-def auroc(positives: Float[Tensor, " N"], negatives: Float[Tensor, " M"]) -> float:
-    """Area under the ROC curve: the chance that a positive is above a negative, ties by half.
-
-    1: every positive is above every negative; 0.5: no telling apart. Any growing function of the
-    numbers has the same area, so that lengths and probabilities can be compared.
-
-    >>> auroc(torch.tensor([2.0, 3.0]), torch.tensor([1.0, 2.0]))
-    0.875
-    """
-    ordered = negatives.sort().values
-    below = torch.searchsorted(ordered, positives.contiguous())
-    not_above = torch.searchsorted(ordered, positives.contiguous(), right=True)
-    return (below + not_above).double().mean().item() / (2 * len(negatives))
-
-
-def measure_twins(
+def measure_scrambled(
     model: Model,
     faces: Float[Tensor, "N C H W"],
     twins: Mapping[str, Float[Tensor, "N C H W"]],
     label: int = 0,
-) -> TwinTest:
-    """Ask `model` about faces and their twins by kind; `label` is the class of faces."""
-    answers = {kind: answer(model, images, label) for kind, images in twins.items()}
-    return TwinTest(answer(model, faces, label), answers)
+) -> ScrambledTest:
+    """Classify faces and their twins by kind; `label` is the class of faces."""
+    of_twins = {kind: class_scores(model, images, label) for kind, images in twins.items()}
+    return ScrambledTest(class_scores(model, faces, label), of_twins)
 
 
 @torch.no_grad()
-def answer(
+def class_scores(
     model: Model, images: Float[Tensor, "N C H W"], label: int, *, batch_size: int = 250
-) -> Answers:
-    """What `model` says of every image, as to the class `label`."""
+) -> ClassScores:
+    """The scores of every image for the class `label`."""
     with eval_mode(model) as device:
-        outs = [model(batch.to(device)) for batch in images.split(batch_size)]
-    scores = torch.cat([out.scores for out in outs]).double().cpu()
-    capsules = outs[0].poses is not None
+        outs = [model(batch.to(device)).scores for batch in images.split(batch_size)]
+    scores = torch.cat(outs).double().cpu()
+    logits = model.score_kind == "logits"
     # The logarithm keeps apart what is 1 to the last bit as a probability.
-    evidence = scores if capsules else scores.log_softmax(-1)
-    return Answers(
-        called=scores.argmax(-1) == label,
+    evidence = scores.log_softmax(-1) if logits else scores
+    return ClassScores(
+        predicted=scores.argmax(-1) == label,
         evidence=evidence[:, label],
-        raw=scores[:, label],
-        shown=evidence[:, label] if capsules else evidence[:, label].exp(),
+        scores=scores[:, label],
+        confidence=evidence[:, label].exp() if logits else evidence[:, label],
     )

@@ -1,4 +1,4 @@
-"""The worst that a grid of transforms does to a model."""
+"""The worst case over a grid of transforms."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,9 +29,9 @@ class SpatialAttack:
     """Accuracies in percent, each a list with one entry a seed.
 
     upright: on the images as they are.
-    least: under the one transform, the same for all images, that leaves the least.
-    everywhere: the share of images that are named rightly under every transform of the grid: what
-        is left if each image meets the transform that is worst for it.
+    least: under the one transform, the same for all images, that is worst on average.
+    everywhere: the share of images that are classified correctly under every transform of the grid,
+        that is, if each image meets the transform that is worst for it.
     hardest: the transform of `least`, by the arguments of `affine`.
     transforms: how many the grid has.
     """
@@ -66,17 +66,17 @@ def spatial_attack(
     ValueError: a grid without values, or arguments that `affine` lacks.
 
     Source: the grid attack of Engstrom et al. 2019, "Exploring the landscape of spatial
-    robustness". Their grid is finer and its shifts go with the image's size; ours is the caller's.
+    robustness". Their grid is finer, with shifts relative to the image's size.
     """
     _check(grid)
     moves = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
     found = SpatialAttack([], [], [], [], len(moves))
     for model in models:
-        right = torch.stack([_right(model, dataset, move, batch_size) for move in moves])
-        shares = right.double().mean(1).mul(100).tolist()
-        found.upright.append(_right(model, dataset, {}, batch_size).double().mean().item() * 100)
+        correct = torch.stack([_correct(model, dataset, move, batch_size) for move in moves])
+        shares = correct.double().mean(1).mul(100).tolist()
+        found.upright.append(_correct(model, dataset, {}, batch_size).double().mean().item() * 100)
         found.least.append(min(shares))
-        found.everywhere.append(100 * right.all(0).double().mean().item())
+        found.everywhere.append(100 * correct.all(0).double().mean().item())
         found.hardest.append(moves[shares.index(min(shares))])
     return found
 
@@ -91,14 +91,14 @@ def _check(grid: Mapping[str, Sequence[float]]) -> None:
 
 
 @torch.no_grad()
-def _right(
+def _correct(
     model: Model, dataset: ImageDataset, move: Mapping[str, float], batch_size: int
 ) -> Bool[Tensor, " N"]:
-    """Whether each image is named rightly once moved."""
-    answers = []
+    """Whether each transformed image is classified correctly."""
+    found = []
     with eval_mode(model) as device:
         for indices in torch.arange(len(dataset)).split(batch_size):
             images, labels = (part.to(device) for part in dataset.batch(indices))
             moved = affine(images, **move) if move else images
-            answers.append((model(moved).scores.argmax(-1) == labels).cpu())
-    return torch.cat(answers)
+            found.append((model(moved).scores.argmax(-1) == labels).cpu())
+    return torch.cat(found)

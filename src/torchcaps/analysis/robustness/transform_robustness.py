@@ -1,4 +1,4 @@
-"""Accuracy and scores against how far the test images are turned, scaled, shifted or sheared."""
+"""Accuracy and scores against how far the test images are rotated, scaled, shifted or sheared."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

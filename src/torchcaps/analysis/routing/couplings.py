@@ -1,4 +1,4 @@
-"""What couplings are like: how even, how one-sided, how much they depend on the image."""
+"""Statistics of couplings: how uniform, how one-sided, how dependent on the image."""
 
 from dataclasses import dataclass
 from math import log
@@ -27,11 +27,11 @@ class CouplingStatistics:
 
         The control has the same couplings, the parents shuffled anew for every image and child;
         its variance is known without a shuffle. 0: every image has the same couplings (a parse
-        "tree" that never changes, as critics found). 1: over all images, every child sends as much
-        to one parent as to any other, whatever it does in each. Uniform couplings have 0.
+        "tree" that never changes, as Mitterreiter et al. found). 1: averaged over all images, every
+        child sends as much to one parent as to any other. Uniform couplings have 0.
 
-    Sources: the critics' questions (Paik et al. 2019; Mitterreiter et al. 2023), with formulas
-    of our own: theirs are not scaled to a control.
+    Sources: the questions of Paik et al. 2019 and Mitterreiter et al. 2023; the formulas are ours,
+    since theirs are not scaled to a control.
     """
 
     entropy: float
@@ -44,10 +44,10 @@ class CouplingSums:
 
     def __init__(self) -> None:
         self.images = 0
-        nothing = torch.zeros((), dtype=torch.float64)
-        self._entropy = self._greatest = nothing  # [R], summed over images and children
-        # Sums over images of c - 1/J and its square: nearly uniform couplings lose no digits.
-        self._excess = self._squares = nothing  # [R, I, J]
+        zero = torch.zeros((), dtype=torch.float64)
+        self._entropy = self._largest = zero  # [R], summed over images and children
+        # Sums over images of c - 1/J and its square: nearly uniform couplings keep their digits.
+        self._excess = self._squares = zero  # [R, I, J]
 
     def add(self, couplings: Float[Tensor, "R B I J"]) -> None:
         """Count the couplings of B more images. They must sum to one over the J parents."""
@@ -59,10 +59,10 @@ class CouplingSums:
             )
         excess = couplings - 1 / parents
         self.images += couplings.shape[1]
-        self._entropy = self._entropy + _kept(torch.special.entr(couplings).sum((1, 2, 3)))
-        self._greatest = self._greatest + _kept(couplings.amax(-1).sum((1, 2)))
-        self._excess = self._excess + _kept(excess.sum(1))
-        self._squares = self._squares + _kept(excess.square().sum(1))
+        self._entropy = self._entropy + _in_float64(torch.special.entr(couplings).sum((1, 2, 3)))
+        self._largest = self._largest + _in_float64(couplings.amax(-1).sum((1, 2)))
+        self._excess = self._excess + _in_float64(excess.sum(1))
+        self._squares = self._squares + _in_float64(excess.square().sum(1))
 
     def mean(self) -> Float[Tensor, "R I J"]:
         """The couplings of every iteration, averaged over the images."""
@@ -76,7 +76,7 @@ class CouplingSums:
         _, children, parents = mean.shape
         even, pairs = 1 / parents, self.images * children
         entropy = self._entropy / pairs / log(parents)
-        polarisation = (self._greatest / pairs - even) / (1 - even)
+        polarisation = (self._largest / pairs - even) / (1 - even)
         control = square.mean((1, 2))
         varied = (square - mean.square()).clamp_min(0).mean((1, 2))
         dynamism = torch.where(control > (ROUNDING * even) ** 2, varied / control, 0.0)
@@ -84,6 +84,6 @@ class CouplingSums:
         return [CouplingStatistics(*column) for column in columns]
 
 
-def _kept(sums: Tensor) -> Tensor:
-    """Where and how sums over a data set are kept: float64, which not every device has."""
+def _in_float64(sums: Tensor) -> Tensor:
+    """On the CPU, since not every device has float64."""
     return sums.cpu().double()

@@ -1,4 +1,4 @@
-"""What routing does in a trained network, and what it would do with other couplings."""
+"""What a trained network does with other numbers of iterations, and with other couplings."""
 
 from dataclasses import dataclass
 
@@ -19,8 +19,8 @@ DEAD = 0.05
 
 @dataclass(frozen=True)
 class RoutingTest:
-    """accuracy: share of images named rightly. changed: share that the model's own number of
-    iterations would name otherwise."""
+    """accuracy: share of images classified correctly. changed: share that get another class than
+    with the model's own number of iterations."""
 
     accuracy: float
     changed: float
@@ -53,13 +53,13 @@ def measure_routing(
     """Route every image of `dataset` with 1 to `up_to` iterations (or the model's own, if more)
     and with couplings that no routing found.
 
-    Goes through the images twice and keeps sums alone. The silent parent of leaky routing counts
+    Goes through the images twice and keeps only sums. The silent parent of leaky routing counts
     as one more parent. `seed` draws the random couplings.
 
     Raises a `ValueError` for a model without class capsules by routing.
     """
     require_routing(model, "measure_routing")
-    sums, named, children, parents = CouplingSums(), [], [], []
+    sums, predicted, children, parents = CouplingSums(), [], [], []
     generator = torch.Generator().manual_seed(seed)
     with eval_mode(model):
         own = len(_explained(model, dataset, [0], None).couplings)
@@ -69,7 +69,7 @@ def measure_routing(
             sums.add(_with_silent(history, found.leaky))
             tried = (*history, _random(history[0], found.leaky, generator))
             scores = torch.stack([found.gather(couplings)[1] for couplings in tried])
-            named.append(scores.argmax(-1).cpu())
+            predicted.append(scores.argmax(-1).cpu())
             children.append(lengths(found.children).amax(0))
             parents.append(scores[own - 1].amax(0))
         mean = sums.mean()[own - 1, :, : model.num_classes]
@@ -78,7 +78,7 @@ def measure_routing(
             found = _explained(model, dataset, indices, 1)
             couplings = mean.to(found.votes).expand(len(indices), -1, -1)
             by_mean.append(found.gather(couplings)[1].argmax(-1).cpu())
-    every = torch.cat([torch.cat(named, 1), torch.cat(by_mean)[None]])
+    every = torch.cat([torch.cat(predicted, 1), torch.cat(by_mean)[None]])
     *routes, by_random, by_mean = _tests(every, dataset.labels, own)
     return RoutingMeasures(
         own=own,
@@ -101,23 +101,23 @@ def _explained(
 
 
 def _with_silent(history: Float[Tensor, "R B I J"], leaky: bool) -> Tensor:
-    """Couplings that sum to one: what leaky routing sends to nobody goes to one more parent."""
+    """Couplings that sum to one: what leaky routing sends to no parent goes to one more parent."""
     if not leaky:
         return history
     return torch.cat([history, (1 - history.sum(-1, keepdim=True)).clamp_min(0)], -1)
 
 
 def _random(like: Float[Tensor, "B I J"], leaky: bool, generator: torch.Generator) -> Tensor:
-    """Couplings drawn evenly from all that sum to one: exponential numbers over their sum."""
+    """Couplings drawn uniformly from all that sum to one: exponential numbers over their sum."""
     numbers = torch.empty(like.shape).exponential_(generator=generator)
     return routing_softmax(numbers.log().to(like), leaky)
 
 
-def _tests(named: Int[Tensor, "K N"], labels: Int[Tensor, " N"], own: int) -> list[RoutingTest]:
+def _tests(predicted: Int[Tensor, "K N"], labels: Int[Tensor, " N"], own: int) -> list[RoutingTest]:
     """Of K ways to route N images, of which `own - 1` is the model's."""
-    right = (named == labels).double().mean(1).tolist()
-    changed = (named != named[own - 1]).double().mean(1).tolist()
-    return [RoutingTest(*both) for both in zip(right, changed, strict=True)]
+    correct = (predicted == labels).double().mean(1).tolist()
+    changed = (predicted != predicted[own - 1]).double().mean(1).tolist()
+    return [RoutingTest(*both) for both in zip(correct, changed, strict=True)]
 
 
 def _dead(peaks: list[Tensor]) -> float:

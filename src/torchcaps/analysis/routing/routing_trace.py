@@ -1,4 +1,4 @@
-"""Everything that routing knows of one image, from parts to wholes."""
+"""How routing goes for one image, from its primary capsules to its class capsules."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from torchcaps.ops import lengths
 @dataclass(frozen=True)
 class RoutingTrace:
     """children `[I, E]`, votes `[I, J, D]` as routing compares them; of every iteration, couplings
-    `[R, I, J]`, poses `[R, J, D]` and the model's scores `[R, J]`, had routing ended there.
+    `[R, I, J]`, poses `[R, J, D]` and the model's scores `[R, J]` as if routing ended there.
 
     field: which pixels a child sees. Children come by type, then row by row.
     """
@@ -80,8 +80,8 @@ class RoutingExample(NamedTuple):
     """parts: the strongest primary capsules, the strongest first.
 
     couplings: `[R, P, J]` of these parts, iteration by iteration.
-    lengths: `[R, J]` of the class capsules, had routing ended there; of a network that looks at a
-        window of orientations, its scores.
+    lengths: `[R, J]`, the scores of the classes as if routing ended there: lengths of capsules, or
+        activations.
     """
 
     parts: tuple[Part, ...]
@@ -90,7 +90,7 @@ class RoutingExample(NamedTuple):
 
     @property
     def winner(self) -> int:
-        """The class of the longest capsule after the last iteration."""
+        """The predicted class."""
         return int(self.lengths[-1].argmax())
 
 

@@ -1,30 +1,46 @@
-"""Why three? Trained with some numbers of routing iterations, tested with all from 1 to 10."""
+"""Trained with some numbers of routing iterations, tested with all from 1 to 10: why three?"""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import Progress
 
 from torchcaps.analysis.eval_mode import require_routing
-from torchcaps.analysis.routing.measures import measure_routing
+from torchcaps.analysis.routing.measures import RoutingMeasures, measure_routing
 from torchcaps.analysis.routing.routing_trace import explain_routing
+from torchcaps.figures.curves import Spread
+from torchcaps.figures.iterations import iteration_curves
+from torchcaps.figures.routing import routing_diagram
+from torchcaps.figures.squash import squash_figure
+from torchcaps.models import Model
 from torchcaps.studies.catalogue import Finding, Study
-from torchcaps.studies.experiment import Cost, Experiment
-from torchcaps.studies.iterations_report import IterationsResults, write_results
-from torchcaps.studies.iterations_table import IterationsTable
+from torchcaps.studies.experiment import Cost, Experiment, finish
+from torchcaps.studies.report import listed
+from torchcaps.studies.results import Results
 from torchcaps.studies.runs import trained
 from torchcaps.training import Recipe
 
 TESTED = 10
+REPLACED = ("uniform", "random", "mean")
+COUPLINGS = ("entropy", "polarisation", "dynamism")
+PANELS = {
+    "accuracy": "test accuracy (%)",
+    "entropy": "entropy (1: uniform, 0: all to one)",
+    "polarisation": "polarisation (0: uniform, 1: all to one)",
+    "dynamism": "dynamism (0: the same in every image)",
+}
 
 
 @dataclass(frozen=True)
 class IterationsOptions(Experiment):
-    """What a person may set."""
+    """Options of the study."""
 
     study = "iterations"
 
+    model: str = "capsnet_small"
+    """The model that is trained with different numbers of iterations."""
     data: str = "digits"
     """Dataset, one of `torchcaps datasets`."""
     root: str | None = None
@@ -37,18 +53,32 @@ class IterationsOptions(Experiment):
         self.refuse_empty("iterations")
 
     @property
-    def trained_with(self) -> tuple[int, ...]:
-        return tuple(sorted(set(self.iterations)))
+    def names(self) -> dict[int, str]:
+        """Of the networks, by their number of iterations."""
+        numbers = sorted(set(self.iterations))
+        return {r: f"{r} iteration{'s' if r != 1 else ''}" for r in numbers}
+
+    @property
+    def usual(self) -> int:
+        """3, or the nearest number in training."""
+        return min(self.names, key=lambda r: abs(r - 3))
+
+    @property
+    def tested(self) -> range:
+        return range(1, 1 + max(TESTED, *self.names))
 
     def recipe_with(self, iterations: int, seed: int) -> Recipe:
         return replace(self.recipe(self.model, seed), model_options={"iterations": iterations})
+
+    def run_folder(self, folder: Path, iterations: int, seed: int) -> Path:
+        return folder / "models" / f"iterations-{iterations}-{seed}"
 
     def check(self) -> None:
         """Raise a `ValueError` for what a later run of the study would trip over."""
         recipe = self.recipe(self.model, 0)
         train_set = recipe.load_data("train")
         require_routing(recipe.build_model(train_set), "iterations study")
-        for iterations in self.trained_with:
+        for iterations in self.names:
             self.recipe_with(iterations, 0).build_model(train_set)
 
 
@@ -56,48 +86,118 @@ def run(options: IterationsOptions, folder: Path, quiet: bool, device: str = "au
     """Train with every number of iterations and every seed, route the test images in many ways,
     write tables, figures and report."""
     test_set = options.recipe(options.model, 0).load_data("test")
-    models = {
-        iterations: [
-            trained(
-                options.recipe_with(iterations, seed),
-                _run_folder(folder, iterations, seed),
-                quiet=quiet,
-                device=device,
-            )
-            for seed in range(options.seeds)
-        ]
-        for iterations in options.trained_with
-    }
-    up_to = max(TESTED, *options.trained_with)
-    measures = {}
+    models = {r: _train(options, r, folder, quiet, device) for r in options.names}
+    results = Results()
     with Progress(console=Console(stderr=True), disable=quiet) as progress:
         task = progress.add_task("routing", total=len(models) * options.seeds)
         for iterations, seeds in models.items():
-            measures[iterations] = []
+            measures = []
             for seed, model in enumerate(seeds):
-                measures[iterations].append(
-                    measure_routing(model, test_set, up_to=up_to, seed=seed)
+                measures.append(
+                    measure_routing(model, test_set, up_to=options.tested[-1], seed=seed)
                 )
                 progress.advance(task)
-    table = IterationsTable(measures)
+            add(results, options.names[iterations], measures)
     image, _ = test_set[0]
-    results = IterationsResults(
-        settings=asdict(options),
-        command=options.command(),
-        table=table,
-        costs={
-            f"trained with {iterations}": Cost.of(seeds[0], _run_folder(folder, iterations, 0))
-            for iterations, seeds in models.items()
+    example = explain_routing(models[options.usual][0], image)
+    return finish(
+        options,
+        results,
+        {
+            options.names[r]: Cost.of(seeds[0], options.run_folder(folder, r, 0))
+            for r, seeds in models.items()
         },
-        image=image,
-        example=explain_routing(models[table.usual][0], image),
-        classes=test_set.classes,
+        folder,
+        {
+            "iterations.svg": iterations_figure(results, options),
+            "routing.png": routing_diagram(image, example, test_set.classes),
+            "squash.svg": squash_figure(),
+        },
+        table(results, options),
+        test_images=len(test_set),
+        verdicts=verdicts(results, options),
     )
-    return write_results(results, folder)
 
 
-def _run_folder(folder: Path, iterations: int, seed: int) -> Path:
-    return folder / "models" / f"iterations-{iterations}-{seed}"
+def _train(
+    options: IterationsOptions, iterations: int, folder: Path, quiet: bool, device: str
+) -> list[Model]:
+    """With every seed."""
+    return [
+        trained(
+            options.recipe_with(iterations, seed),
+            options.run_folder(folder, iterations, seed),
+            quiet=quiet,
+            device=device,
+        )
+        for seed in range(options.seeds)
+    ]
+
+
+def add(results: Results, name: str, seeds: list[RoutingMeasures]) -> None:
+    """Add what the networks `name` do, tested with every number of iterations (the condition; none
+    for their own), and as "NAME, mean couplings" and the like without routing. Shares are in
+    percent."""
+    own = seeds[0].own
+    for k in range(len(seeds[0].tests)):
+        for condition in ("", k + 1) if k + 1 == own else (k + 1,):
+            for metric in ("accuracy", "changed"):
+                shares = [100 * getattr(each.tests[k], metric) for each in seeds]
+                results.add(name, metric, shares, condition)
+            for metric in COUPLINGS:
+                values = [getattr(each.couplings[k], metric) for each in seeds]
+                results.add(name, metric, values, condition)
+    for metric in ("dead_children", "dead_parents"):
+        results.add(name, metric, [100 * getattr(each, metric) for each in seeds])
+    for by in REPLACED:
+        for metric in ("accuracy", "changed"):
+            shares = [100 * getattr(each.replaced[by], metric) for each in seeds]
+            results.add(f"{name}, {by} couplings", metric, shares)
+
+
+def verdicts(results: Results, options: IterationsOptions) -> dict[str, list[int]]:
+    """The numbers of iterations that the usual one is ahead of, level with and behind, each tested
+    as it was trained."""
+    found: dict[str, list[int]] = {"ahead": [], "level": [], "behind": []}
+    for r, name in options.names.items():
+        if r != options.usual:
+            usual = options.names[options.usual]
+            found[results.difference(usual, name, "accuracy").verdict].append(r)
+    return found
+
+
+def table(results: Results, options: IterationsOptions) -> tuple[list[str], list[list[str]]]:
+    """Header and one row a number of iterations in training: accuracies in percent."""
+    rows = [
+        [
+            name,
+            results.cell(name, "accuracy", digits=1, unit=" %"),
+            *(
+                results.cell(f"{name}, {by} couplings", "accuracy", digits=1, unit=" %")
+                for by in REPLACED
+            ),
+        ]
+        for name in options.names.values()
+    ]
+    return ["trained with", "test accuracy", *(f"with {by} couplings" for by in REPLACED)], rows
+
+
+def iterations_figure(results: Results, options: IterationsOptions) -> Figure:
+    """A curve over the iterations in the test for each number of iterations in training."""
+    panels = {
+        label: {
+            r: Spread(
+                [results.mean(name, metric, tested) for tested in options.tested],
+                [results.sd(name, metric, tested) for tested in options.tested],
+            )
+            for r, name in options.names.items()
+        }
+        for metric, label in PANELS.items()
+    }
+    means = [results.mean(name, "accuracy") for name in options.names.values()]
+    title = f"Trained with {listed(options.names)} iterations: test accuracy {min(means):.1f}"
+    title += f" to {max(means):.1f} %" if len(means) > 1 else " %"
+    return iteration_curves(panels, title=title)
 
 
 STUDY = Study(IterationsOptions, IterationsOptions.check, run)

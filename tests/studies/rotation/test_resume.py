@@ -8,13 +8,14 @@ import pytest
 import torch
 
 from torchcaps.models import load_model
-from torchcaps.studies.rotation import RotationOptions, run
+from torchcaps.studies.results import Results
+from torchcaps.studies.rotation.study import RotationOptions, run
 from torchcaps.studies.runs import seconds_per_epoch, trained
 from torchcaps.training import Recipe
 from torchcaps.training.loop import _Loop
 
 OPTIONS = RotationOptions(
-    model="cnn",  # which draws nothing: fewer figures
+    model="cnn",
     beside=("capsnet_small",),
     seeds=1,
     epochs=2,
@@ -48,11 +49,11 @@ def steps(monkeypatch):
 
 def outcome(folder):
     """What the study measured, and the weights it ended with."""
-    said = json.loads((folder / "results.json").read_text())
+    rows = Results.from_json((folder / "results.json").read_text()).rows
     weights = {
         name: load_model(folder / "models" / f"{name}-0").state_dict() for name in OPTIONS.models
     }
-    return [said[key] for key in ("accuracy_percent", "advantage", "reconstruction_mse")], weights
+    return rows, weights
 
 
 def assert_same(one, other):
