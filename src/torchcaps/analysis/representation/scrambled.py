@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from torchcaps.analysis.eval_mode import eval_mode
+from torchcaps.analysis.metrics import auroc
 from torchcaps.models import Model
 
 
@@ -53,21 +54,6 @@ class TwinTest:
         if raw:
             return auroc(self.faces.raw, torch.cat([answers.raw for answers in twins]))
         return auroc(self.faces.evidence, torch.cat([answers.evidence for answers in twins]))
-
-
-def auroc(positives: Float[Tensor, " N"], negatives: Float[Tensor, " M"]) -> float:
-    """Area under the ROC curve: the chance that a positive is above a negative, ties by half.
-
-    1: every positive is above every negative; 0.5: no telling apart. Any growing function of the
-    numbers has the same area, so that lengths and probabilities can be compared.
-
-    >>> auroc(torch.tensor([2.0, 3.0]), torch.tensor([1.0, 2.0]))
-    0.875
-    """
-    ordered = negatives.sort().values
-    below = torch.searchsorted(ordered, positives.contiguous())
-    not_above = torch.searchsorted(ordered, positives.contiguous(), right=True)
-    return (below + not_above).double().mean().item() / (2 * len(negatives))
 
 
 def measure_twins(
