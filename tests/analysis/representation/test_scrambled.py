@@ -1,16 +1,10 @@
 """Answers to faces and twins, where they are known beforehand."""
 
-import pytest
 import torch
 from torch import nn
 
-from torchcaps.analysis.representation.scrambled import (
-    Answers,
-    TwinTest,
-    answer,
-    auroc,
-    measure_twins,
-)
+from torchcaps.analysis.metrics import auroc
+from torchcaps.analysis.representation.scrambled import Answers, TwinTest, answer, measure_twins
 from torchcaps.models import Model, Output
 from torchcaps.nn import ScoreCrossEntropy
 
@@ -42,30 +36,6 @@ class Says(Model):
 
 def images(*scores):
     return torch.tensor(scores, dtype=torch.float32)[:, None, None, :]
-
-
-@pytest.mark.parametrize(
-    ("positives", "negatives", "area"),
-    [
-        ([3.0, 4.0], [1.0, 2.0], 1.0),
-        ([1.0, 2.0], [3.0, 4.0], 0.0),
-        ([1.0, 1.0, 1.0], [1.0, 1.0], 0.5),
-        ([1.0, 3.0], [2.0], 0.5),
-        ([2.0, 5.0], [1.0, 2.0, 3.0], (1.5 + 3) / 6),
-        ([0.0], [-1.0, -1.0, -1.0, 1.0], 0.75),
-    ],
-)
-def test_the_area_is_the_share_of_pairs_in_order(positives, negatives, area):
-    assert auroc(torch.tensor(positives), torch.tensor(negatives)) == pytest.approx(area, abs=1e-15)
-
-
-def test_the_area_is_that_of_counting_all_pairs_and_of_any_growing_function():
-    torch.manual_seed(0)
-    a, b = torch.randn(37).mul(3).round() + 1, torch.randn(51).mul(3).round()
-    pairs = (a[:, None] > b).double() + (a[:, None] == b).double() / 2
-    assert auroc(a, b) == pytest.approx(pairs.mean().item(), abs=1e-12)
-    assert auroc(a.exp(), b.exp()) == auroc(a, b)
-    assert auroc(-a, -b) == pytest.approx(1 - auroc(a, b), abs=1e-12)
 
 
 def test_logits_become_probabilities_and_lengths_stay():

@@ -6,11 +6,10 @@ from torch import nn
 
 import torchcaps as tc
 from torchcaps.analysis.eval_mode import require_decoder
-from torchcaps.analysis.representation.scrambled import auroc
+from torchcaps.analysis.metrics import auroc
 from torchcaps.analysis.robustness.detectors import (
     detector_scores,
     reconstruction_error,
-    roc,
     threshold,
 )
 from torchcaps.models import Model, Output
@@ -115,19 +114,6 @@ def test_a_rate_between_two_is_rounded_down_and_ties_raise_no_alarm():
 def test_a_rate_that_is_no_share_is_refused(rate):
     with pytest.raises(ValueError, match="threshold, rate: expected a share of false alarms"):
         threshold(torch.tensor([1.0]), rate)
-
-
-def test_the_curve_goes_from_corner_to_corner_through_every_threshold():
-    false, true = roc(torch.tensor([3.0, 5.0, 2.0]), torch.tensor([1.0, 2.0, 4.0, 0.0]))
-    assert (4 * false).tolist() == [0, 0, 1, 1, 2, 3, 4]
-    assert (3 * true).tolist() == pytest.approx([0, 1, 1, 2, 3, 3, 3], abs=1e-12)
-
-
-def test_the_area_under_the_curve_is_the_auroc():
-    torch.manual_seed(0)
-    strange, clean = torch.randn(40).mul(3).round() + 1, torch.randn(30).mul(3).round()
-    false, true = roc(strange, clean)
-    assert torch.trapezoid(true, false).item() == pytest.approx(auroc(strange, clean), abs=1e-12)
 
 
 def test_a_model_that_draws_nothing_is_refused_in_one_line():

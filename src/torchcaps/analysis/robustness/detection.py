@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from torchcaps.analysis.eval_mode import eval_mode
-from torchcaps.analysis.representation.scrambled import auroc
+from torchcaps.analysis.metrics import auroc
 from torchcaps.analysis.robustness.attacks import fgsm, pgd, reconstructive
 from torchcaps.analysis.robustness.detectors import DetectorScores, detector_scores, threshold
 from torchcaps.data import ImageDataset

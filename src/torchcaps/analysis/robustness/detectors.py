@@ -81,22 +81,3 @@ def threshold(clean: Float[Tensor, " N"], rate: float) -> float:
     # 0.29 * 100 is 28.999...: a whole number is meant.
     allowed = floor(rate * len(clean) + 1e-9)
     return clean.sort(descending=True).values[allowed].item()
-
-
-def roc(
-    strange: Float[Tensor, " N"], clean: Float[Tensor, " M"]
-) -> tuple[Float[Tensor, " K"], Float[Tensor, " K"]]:
-    """The curve of an alarm: shares of the clean and of the strange images above each threshold,
-    from (0, 0), where nothing is, to (1, 1). The area under it is `auroc(strange, clean)`.
-
-    >>> false, true = roc(torch.tensor([2.0, 3.0]), torch.tensor([1.0, 2.0]))
-    >>> list(zip(false.tolist(), true.tolist()))
-    [(0.0, 0.0), (0.0, 0.5), (0.5, 1.0), (1.0, 1.0)]
-    """
-    levels = torch.cat([strange, clean]).unique()  # ascending
-    rates = []
-    for numbers in (clean, strange):
-        below = torch.searchsorted(numbers.sort().values, levels)
-        above = 1 - below.double() / len(numbers)  # at the level or above it
-        rates.append(torch.cat([above, above.new_zeros(1)]).flip(0))
-    return rates[0], rates[1]
