@@ -21,5 +21,5 @@ def mask_capsules(
 
 def one_hot(index: Integer[Tensor, " B"], count: int, dtype: torch.dtype) -> Float[Tensor, "B J"]:
     """1 at the index of every row, else 0. `F.one_hot` cannot run under vmap."""
-    zeros = torch.zeros(len(index), count, dtype=dtype, device=index.device)
+    zeros = torch.zeros(index.shape[0], count, dtype=dtype, device=index.device)
     return zeros.scatter(1, index.long()[:, None], 1)
