@@ -8,13 +8,20 @@ KERNELS := .venv/.kernels
 # The browser tests share what they train: one worker takes them all.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadgroup
 
-.PHONY: demo test lint bench gpu clean
+.PHONY: demo test test-processors lint bench gpu clean
 
 demo: $(READY)  ## the rotation study on the embedded digits
 	$(BIN)/torchcaps study rotation --out runs/demo --overwrite
 
 test: $(READY)  ## all tests and the examples in docstrings
 	$(PYTEST)
+
+test-processors: $(READY)  ## all tests with the instructions of older and newer processors, 1 and 2 threads
+	for cpu in default avx2 avx512; do for threads in 1 2; do \
+	  echo "ATEN_CPU_CAPABILITY=$$cpu OMP_NUM_THREADS=$$threads"; \
+	  ATEN_CPU_CAPABILITY=$$cpu OMP_NUM_THREADS=$$threads $(BIN)/pytest -q -n auto --dist loadgroup \
+	    || exit 1; \
+	done; done
 
 lint: $(KERNELS)  ## style, types, floors
 	$(BIN)/ruff check .

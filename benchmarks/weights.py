@@ -8,11 +8,14 @@ as they are shipped reach on the test images, upright and rotated. The test imag
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from safetensors.torch import load_file, save
+from torch import Tensor
 
 import torchcaps as tc
 from torchcaps.data import ImageDataset
@@ -26,6 +29,9 @@ from torchcaps.training import Recipe, class_metrics, evaluate
 from torchcaps.training.calibrate import calibrate
 
 SHIPPED = Path(tc.models.__file__).parent / "weights"
+RESULTS = Path("benchmarks/results/weights.json")
+DOCS = Path("docs/results.md")
+BEGIN, END = "<!-- trained networks: begin -->\n", "\n<!-- trained networks: end -->"
 ANGLES = (-45, -30, -15, 0, 15, 30, 45)
 
 
@@ -70,7 +76,24 @@ def make(name: str, run: Path) -> None:
     )
     card = templates.get_template("weights_card.md.j2").render(told)
     write_whole(SHIPPED / name / "README.md", card + "\n")
-    print(f"{name}: {json.dumps(measured)}")
+    record(name, told)
+
+
+def record(name: str, told: dict[str, Any]) -> None:
+    """Keep the numbers beside those of the other networks, and renew the table in the docs."""
+    known = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+    keys = ("parameters", "accuracy", "calibration_error", "rotation_error", "machine")
+    known[name] = {key: told[key] for key in keys}
+    write_whole(RESULTS, json.dumps(dict(sorted(known.items())), indent=1) + "\n")
+    rows = [
+        "| network | parameters | " + " | ".join(f"{angle:+d}°" for angle in ANGLES) + " |",
+        "|---" * (2 + len(ANGLES)) + "|",
+    ]
+    for other, found in json.loads(RESULTS.read_text()).items():
+        cells = [f"{found['accuracy'][str(angle)]:.1f}" for angle in ANGLES]
+        rows.append(f"| `{other}` | {found['parameters']:,} | " + " | ".join(cells) + " |")
+    before, _, rest = DOCS.read_text().partition(BEGIN)
+    write_whole(DOCS, before + BEGIN + "\n" + "\n".join(rows) + "\n" + END + rest.partition(END)[2])
 
 
 def ship(model: Model, folder: Path) -> None:
@@ -98,11 +121,12 @@ def measure(model: Model, test_set: ImageDataset) -> dict[str, object]:
         for degrees in ANGLES
     }
     images, _ = test_set.batch(range(min(1000, len(test_set))))
-    reported = {d: model.angle(model(_turn(d)(images) if d else images)) for d in ANGLES}
+    reported = {d: model.angle(model(rotate(images, d) if d else images)) for d in ANGLES}
+    upright = reported[0]
     errors = [
-        float((angle - reported[0] - d).abs().median())
+        float((angle - upright - d).abs().median())
         for d, angle in reported.items()
-        if d and angle is not None
+        if d and angle is not None and upright is not None
     ]
     return {
         "accuracy": accuracy,
@@ -111,7 +135,7 @@ def measure(model: Model, test_set: ImageDataset) -> dict[str, object]:
     }
 
 
-def _turn(degrees: float):
+def _turn(degrees: float) -> Callable[[Tensor], Tensor] | None:
     return (lambda images: rotate(images, degrees)) if degrees else None
 
 
