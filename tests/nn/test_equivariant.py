@@ -50,11 +50,11 @@ def test_lifted_maps_turn_and_shift_by_quarters(n, geometry):
 
 
 @pytest.mark.parametrize("geometry", [(5, 1, 0), (4, 2, 0), (3, 2, 1), (1, 1, 0)])
-@pytest.mark.parametrize("turn_frequency", [None, 1])
-def test_group_convolution_turns_and_shifts_by_quarters(geometry, turn_frequency):
+@pytest.mark.parametrize("angular_frequency", [None, 1])
+def test_group_convolution_turns_and_shifts_by_quarters(geometry, angular_frequency):
     kernel, stride, padding = geometry
     size = 8 if kernel % 2 == 0 else 9
-    options = {"stride": stride, "padding": padding, "turn_frequency": turn_frequency}
+    options = {"stride": stride, "padding": padding, "angular_frequency": angular_frequency}
     layer = GroupConv2d(3, 2, kernel, 8, **options).double()
     assert layer.bias is not None
     torch.nn.init.normal_(layer.bias)
@@ -98,20 +98,20 @@ def test_poses_shift_by_quarters_through_routing(size, iterations):
     assert (again - poses).abs().max() > 0.01
 
 
-@pytest.mark.parametrize("turn_frequency", [None, 1])
-def test_routing_is_that_of_every_other_layer_and_explains_itself(turn_frequency):
+@pytest.mark.parametrize("angular_frequency", [None, 1])
+def test_routing_is_that_of_every_other_layer_and_explains_itself(angular_frequency):
     """Among waves or among orientations: the same poses, couplings and lengths."""
-    options = {"turn_frequency": turn_frequency, "frequency": 1}
+    options = {"angular_frequency": angular_frequency, "frequency": 1}
     layer = EquivariantCapsules(3, (2, 3), 4, 2, 8, **options).double()
     u = rand(2, 18, 8)
     weight = layer.filters().unflatten(2, (-1, 2))
-    whole = torch.einsum("ijsdq,sa,qb->ijadb", weight, layer.told, layer.heard)
+    whole = torch.einsum("ijsdq,sa,qb->ijadb", weight, layer.out_harmonics, layer.in_harmonics)
     reference = dynamic_routing(votes(u, whole.flatten(2, 3)), 3)
     told = layer.explain(u)
     torch.testing.assert_close(layer(u), reference.poses)
     torch.testing.assert_close(told.poses, reference.poses)
     torch.testing.assert_close(told.couplings, reference.couplings)
-    assert len(layer.told) == (8 if turn_frequency is None else 5)
+    assert len(layer.out_harmonics) == (8 if angular_frequency is None else 5)
 
 
 def _children(maps):

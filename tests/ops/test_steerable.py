@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from torchcaps.ops import orientation_basis, steerable_basis
-from torchcaps.ops.steerable import expand, group_table, lifting_table, told_frequency
+from torchcaps.ops.steerable import expand, group_table, lifting_table, out_frequency
 
 
 @pytest.mark.parametrize("size", [(9, 9), (8, 8), (5, 5), (2, 2), (7, 4), (4, 7)])
@@ -85,16 +85,16 @@ def full_filters(weight, table, n, heard, told):
     return torch.einsum("oscqyx,sa,qb->oacbyx", expand(weight, table), told, heard)
 
 
-@pytest.mark.parametrize(("n", "turn_frequency"), [(8, 3), (8, None), (12, 2), (5, 1), (4, 9)])
-def test_filters_of_a_group_convolution_are_those_of_the_formula(n, turn_frequency):
+@pytest.mark.parametrize(("n", "angular_frequency"), [(8, 3), (8, None), (12, 2), (5, 1), (4, 9)])
+def test_filters_of_a_group_convolution_are_those_of_the_formula(n, angular_frequency):
     """W[o, a, c, b](p) = sum over r, k of w A_r(b - a) psi_k(turned by a), entry by entry."""
     torch.manual_seed(0)
-    basis, relative = steerable_basis((3, 4), n, 2), orientation_basis(n, turn_frequency)
+    basis, relative = steerable_basis((3, 4), n, 2), orientation_basis(n, angular_frequency)
     weight = torch.randn(2, 3, relative.shape[1], basis.shape[1], dtype=torch.float64)
     expected = torch.einsum("ocrk,arb,akyx->oacbyx", weight, relative, basis)
-    table = group_table((3, 4), n, 2, turn_frequency)
-    told = told_frequency(n, 2, turn_frequency)
-    filters = full_filters(weight, table, n, turn_frequency, told)
+    table = group_table((3, 4), n, 2, angular_frequency)
+    told = out_frequency(n, 2, angular_frequency)
+    filters = full_filters(weight, table, n, angular_frequency, told)
     torch.testing.assert_close(filters, expected, rtol=0, atol=1e-12)
 
 

@@ -54,7 +54,7 @@ class EquivariantCapsNet(Model):
         padding: zeros around the image, which keep what a turn carries over the edge of the maps;
             None takes one that fits the kernels chosen so.
         stride: of the primary convolution, refused where the centre would move.
-        frequency, turn_frequency: of filters and votes, in the plane and over the orientations
+        frequency, angular_frequency: of filters and votes, in the plane and over the orientations
             (see `GroupConv2d`). Low ones turn truly between the n orientations too.
         window: degrees on either side of upright that scores look at; 180 is the full circle.
         iterations, detach: see `torchcaps.ops.route`.
@@ -79,7 +79,7 @@ class EquivariantCapsNet(Model):
         padding: int | None = None,
         stride: int = 1,
         frequency: int = 2,
-        turn_frequency: int | None = 4,
+        angular_frequency: int | None = 4,
         window: float = 60.0,
         iterations: int = 3,
         detach: bool = True,
@@ -104,7 +104,7 @@ class EquivariantCapsNet(Model):
         first, second, third = kernels or fitting
         if padding is None:
             padding = 0 if kernels else border
-        turn = {"frequency": frequency, "turn_frequency": turn_frequency}
+        turn = {"frequency": frequency, "angular_frequency": angular_frequency}
         lifting = LiftingConv2d(
             image_channels, lifted, first, n, frequency=frequency, padding=padding, bias=False
         )
@@ -197,8 +197,8 @@ class EquivariantCapsNet(Model):
         assert history is not None
 
         def gather(couplings: Tensor) -> tuple[Tensor, Tensor]:
-            told = self.capsules.gather(votes, couplings)
-            return told, self.scores(self.capsules.tell(told))
+            poses = self.capsules.gather(votes, couplings)
+            return poses, self.scores(self.capsules.to_orientations(poses))
 
         field = receptive_field(self._windows(), *self.in_shape[1:])
         return Explanation(children, votes, history, gather, field, self.capsules.leaky)

@@ -8,11 +8,11 @@ from torchcaps.nn.equivariant_filters import ExpandedFilters, response
 from torchcaps.ops import route, squash
 from torchcaps.ops.routing import Routing, dynamic_routing, votes
 from torchcaps.ops.routing.dynamic import weighted_sum
-from torchcaps.ops.steerable import group_table, orientation_basis, told_frequency
+from torchcaps.ops.steerable import group_table, orientation_basis, out_frequency
 
 # Wider than that of filters: routing multiplies votes with couplings, which vary from child to
 # child, and what the sum over few positions aliases is learnt as the direction of their grid.
-PEN = 0.9
+SIGMA = 0.9
 
 
 class EquivariantCapsules(ExpandedFilters):
@@ -31,18 +31,18 @@ class EquivariantCapsules(ExpandedFilters):
         size: height and width of their grid; I = types * height * width, row by row, as
             `GroupConv2d` leaves them.
         out_capsules, dim: J parents and d, numbers at each orientation.
-        n, frequency, turn_frequency: see `GroupConv2d`.
+        n, frequency, angular_frequency: see `GroupConv2d`.
         iterations, leaky, detach, backend: see `torchcaps.ops.route`.
 
     Shapes: `[B, I, n] -> [B, J, n d]`, orientation by orientation; `weight` is `[J d, types, F]`,
     one number for each entry of `ops.steerable.group_table`. Votes are cast and compared among the
-    waves over the orientation that filters hear and tell: the same agreements, fewer products.
+    waves over the orientation that filters read and write: the same agreements, fewer products.
 
     Source: Lenssen, Fey & Libuschewski 2018 have the idea; there, poses are group elements.
     """
 
-    heard: Tensor
-    told: Tensor
+    in_harmonics: Tensor
+    out_harmonics: Tensor
 
     def __init__(
         self,
@@ -53,22 +53,22 @@ class EquivariantCapsules(ExpandedFilters):
         n: int = 16,
         *,
         frequency: int = 2,
-        turn_frequency: int | None = None,
+        angular_frequency: int | None = None,
         iterations: int = 3,
         leaky: bool = False,
         detach: bool = True,
         backend: str = "auto",
     ) -> None:
-        table = group_table(size, n, frequency, turn_frequency, pen=PEN)
+        table = group_table(size, n, frequency, angular_frequency, sigma=SIGMA)
         super().__init__(table)
         self.types, self.size, self.out_capsules, self.dim, self.n = (
             types, size, out_capsules, dim, n
         )  # fmt: skip
         self.iterations, self.leaky, self.detach = iterations, leaky, detach
         self.backend = backend
-        self.add_constant("heard", orientation_basis(n, turn_frequency)[0])
-        told = told_frequency(n, frequency, turn_frequency)
-        self.add_constant("told", orientation_basis(n, told)[0])
+        self.add_constant("in_harmonics", orientation_basis(n, angular_frequency)[0])
+        highest = out_frequency(n, frequency, angular_frequency)
+        self.add_constant("out_harmonics", orientation_basis(n, highest)[0])
         # Parents start with |s| near 1/3, as those of children with length 1 that share it evenly.
         std = out_capsules / 3 / (types * dim) ** 0.5 / response(table)
         self.weight = nn.Parameter(torch.randn(out_capsules * dim, types, len(table)) * std)
@@ -79,30 +79,30 @@ class EquivariantCapsules(ExpandedFilters):
 
     def forward(self, u: Float[Tensor, "B I n"]) -> Float[Tensor, "B J D"]:
         poses = route(
-            self._hear(u),
+            self._to_harmonics(u),
             self.filters(),
             self.iterations,
             leaky=self.leaky,
             detach=self.detach,
             backend=self.backend,
         )
-        return self.tell(poses)
+        return self.to_orientations(poses)
 
     def votes(self, u: Float[Tensor, "B I n"]) -> Float[Tensor, "B I J Sd"]:
         """What routing compares: every child's prediction of every parent, among the waves."""
-        return votes(self._hear(u), self.filters())
+        return votes(self._to_harmonics(u), self.filters())
 
     def explain(self, u: Float[Tensor, "B I n"], iterations: int | None = None) -> Routing:
         """The same routing on the plain path, with the couplings of every iteration; with
         `iterations` in place of the layer's own."""
-        told = dynamic_routing(
+        routing = dynamic_routing(
             self.votes(u),
             iterations or self.iterations,
             leaky=self.leaky,
             detach=self.detach,
             history=True,
         )
-        return told._replace(poses=self.tell(told.poses))
+        return routing._replace(poses=self.to_orientations(routing.poses))
 
     def gather(
         self, votes: Float[Tensor, "B I J Sd"], couplings: Float[Tensor, "*R B I J"]
@@ -110,15 +110,15 @@ class EquivariantCapsules(ExpandedFilters):
         """What parents any couplings make of the votes, among the waves."""
         return squash(weighted_sum(couplings, votes, None))
 
-    def _hear(self, u: Tensor) -> Float[Tensor, "B I Q"]:
-        """What the filters can hear of the children, wave by wave over the orientation."""
+    def _to_harmonics(self, u: Tensor) -> Float[Tensor, "B I Q"]:
+        """The harmonics of the children that the filters read, wave by wave over the orientation."""
         self._check(u)
-        return u @ self.heard.T.to(u)
+        return u @ self.in_harmonics.T.to(u)
 
-    def tell(self, v: Float[Tensor, "B J Sd"]) -> Float[Tensor, "B J D"]:
+    def to_orientations(self, v: Float[Tensor, "B J Sd"]) -> Float[Tensor, "B J D"]:
         """Poses at the n orientations. The waves are orthonormal: no length, no product moves."""
-        waves = v.unflatten(-1, (len(self.told), self.dim))
-        return (self.told.T.to(v) @ waves).flatten(-2)
+        waves = v.unflatten(-1, (len(self.out_harmonics), self.dim))
+        return (self.out_harmonics.T.to(v) @ waves).flatten(-2)
 
     def _check(self, u: Tensor) -> None:
         children = self.types * self.size[0] * self.size[1]

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from torchcaps.nn.equivariant_filters import ExpandedFilters, along_orientations, response
 from torchcaps.nn.equivariant_sizes import centred_output
-from torchcaps.ops.steerable import group_table, orientation_basis, told_frequency
+from torchcaps.ops.steerable import group_table, orientation_basis, out_frequency
 
 
 class GroupConv2d(ExpandedFilters):
@@ -16,7 +16,7 @@ class GroupConv2d(ExpandedFilters):
     $$ H_{o a}(p) = \sum_{c, b, q} \Psi_{o c}(R_a^{-1} q,\; b - a)\, F_{c b}(p + q) + \beta_o $$
 
     Turning the image by 360/n degrees turns both maps and shifts both orientations by one. It is
-    computed among the few waves over the orientation that the filters hear and tell, not among
+    computed among the few waves over the orientation that the filters read and write, not among
     the n orientations: the same numbers for a part of the products.
 
     Args:
@@ -24,7 +24,7 @@ class GroupConv2d(ExpandedFilters):
             padding must leave the centre of the map where it was.
         n: orientations of the maps that come in and go out.
         frequency: highest circular harmonic of the filters in the plane.
-        turn_frequency: highest frequency of the filters over the relative orientation; None for
+        angular_frequency: highest frequency of the filters over the relative orientation; None for
             all that n orientations can hold.
         bias: learn one number per channel, the same for all orientations.
 
@@ -34,8 +34,8 @@ class GroupConv2d(ExpandedFilters):
     Source: Cohen & Welling 2016, with the filters of Weiler, Hamprecht & Storath 2018.
     """
 
-    heard: Tensor
-    told: Tensor
+    in_harmonics: Tensor
+    out_harmonics: Tensor
 
     def __init__(
         self,
@@ -45,17 +45,17 @@ class GroupConv2d(ExpandedFilters):
         n: int = 16,
         *,
         frequency: int = 2,
-        turn_frequency: int | None = None,
+        angular_frequency: int | None = None,
         stride: int = 1,
         padding: int = 0,
         bias: bool = True,
     ) -> None:
-        table = group_table((kernel_size, kernel_size), n, frequency, turn_frequency)
+        table = group_table((kernel_size, kernel_size), n, frequency, angular_frequency)
         super().__init__(table)
         self.kernel_size, self.stride, self.padding, self.n = kernel_size, stride, padding, n
-        self.add_constant("heard", orientation_basis(n, turn_frequency)[0])
-        told = told_frequency(n, frequency, turn_frequency)
-        self.add_constant("told", orientation_basis(n, told)[0])
+        self.add_constant("in_harmonics", orientation_basis(n, angular_frequency)[0])
+        highest = out_frequency(n, frequency, angular_frequency)
+        self.add_constant("out_harmonics", orientation_basis(n, highest)[0])
         std = (2 / in_channels) ** 0.5 / response(table)
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, len(table)) * std)
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
@@ -73,9 +73,11 @@ class GroupConv2d(ExpandedFilters):
                 f"{tuple(x.shape)}; lift images first with LiftingConv2d of as many orientations"
             )
         self.grid(x.shape[3], x.shape[4])
-        heard = along_orientations(self.heard, x).flatten(1, 2)
-        told = F.conv2d(heard, self.filters(), None, self.stride, self.padding)
-        maps = along_orientations(self.told.T, told.unflatten(1, (-1, len(self.told))))
+        waves = along_orientations(self.in_harmonics, x).flatten(1, 2)
+        waves = F.conv2d(waves, self.filters(), None, self.stride, self.padding)
+        maps = along_orientations(
+            self.out_harmonics.T, waves.unflatten(1, (-1, len(self.out_harmonics)))
+        )
         return maps if self.bias is None else maps + self.bias[:, None, None, None]
 
     def extra_repr(self) -> str:

@@ -29,7 +29,7 @@ class LiftingConv2d(ExpandedFilters):
     Source: Cohen & Welling 2016, with the filters of Weiler, Hamprecht & Storath 2018.
     """
 
-    told: Tensor
+    out_harmonics: Tensor
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class LiftingConv2d(ExpandedFilters):
         table = lifting_table((kernel_size, kernel_size), n, frequency)
         super().__init__(table)
         self.kernel_size, self.stride, self.padding, self.n = kernel_size, stride, padding, n
-        self.add_constant("told", orientation_basis(n, frequency)[0])
+        self.add_constant("out_harmonics", orientation_basis(n, frequency)[0])
         std = (2 / in_channels) ** 0.5 / response(table)
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, len(table)) * std)
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
@@ -64,8 +64,10 @@ class LiftingConv2d(ExpandedFilters):
                 f"{tuple(x.shape)}; add the batch axis, or build the layer with their channels"
             )
         self.grid(x.shape[2], x.shape[3])
-        told = F.conv2d(x, self.filters(), None, self.stride, self.padding)
-        maps = along_orientations(self.told.T, told.unflatten(1, (-1, len(self.told))))
+        waves = F.conv2d(x, self.filters(), None, self.stride, self.padding)
+        maps = along_orientations(
+            self.out_harmonics.T, waves.unflatten(1, (-1, len(self.out_harmonics)))
+        )
         return maps if self.bias is None else maps + self.bias[:, None, None, None]
 
     def extra_repr(self) -> str:

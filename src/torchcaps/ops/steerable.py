@@ -1,7 +1,7 @@
 """Filters that can be turned by any angle: circular harmonics on rings.
 
 Letters: n orientations, K basis functions, R functions of the orientation, C and O channels; a
-function of the orientation is also given by Q (heard) or S (told) coefficients of its waves.
+function of the orientation is also given by Q (input) or S (output) coefficients of its waves.
 """
 
 from math import pi, sqrt
@@ -13,12 +13,12 @@ from torch import Tensor
 from torchcaps.ops.precision import without_autocast
 
 # In pixels: the narrowest that a grid of pixels does not alias.
-PEN = 0.6
+SIGMA = 0.6
 RING_POINTS = 256
 
 
 def steerable_basis(
-    size: tuple[int, int], n: int, frequency: int = 2, *, pen: float = PEN
+    size: tuple[int, int], n: int, frequency: int = 2, *, sigma: float = SIGMA
 ) -> Float[Tensor, "n K height width"]:
     r"""Filters of `size` (height, width), each drawn at n orientations, float64:
 
@@ -26,7 +26,7 @@ def steerable_basis(
        \quad a = 0 \ldots n - 1, \qquad
        \rho_{k,m}(r) = e^{-(r^2 + r_k^2) / 2 \sigma^2} I_m(r\, r_k / \sigma^2) $$
 
-    which is a thin circle of radius $r_k$ that carries the wave, drawn with a Gaussian pen of width
+    which is a thin circle of radius $r_k$ that carries the wave, drawn with a Gaussian of width
     $\sigma$: it has no frequency that pixels cannot show, not at its centre either, where every
     m > 0 falls to zero as $r^m$. (A ring cut out as $e^{-(r - r_k)^2 / 2 \sigma^2}$ has a kink
     there, through which m = 2 leaks into m = -2, and a network learns how the pixels' rows lie.)
@@ -44,19 +44,19 @@ def steerable_basis(
     radius, angle = torch.hypot(x, y), torch.atan2(y, x.expand(height, width))
     turned = angle - _orientations(n)[:, None, None]  # [n, height, width]
     functions = []
-    for ring in _rings(max(size), pen):
+    for ring in _rings(max(size), sigma):
         for m in range(min(frequency, int(2 * ring)) + 1):
-            drawn = _drawn_ring(radius, ring, m, pen)
+            drawn = _drawn_ring(radius, ring, m, sigma)
             wave = drawn * (sqrt(2 if m else 1) / drawn.norm())
             functions += [wave * torch.cos(m * turned), wave * torch.sin(m * turned)][: 1 + (m > 0)]
     return torch.stack(functions, 1)
 
 
-def _drawn_ring(radius: Tensor, ring: float, m: int, pen: float) -> Tensor:
+def _drawn_ring(radius: Tensor, ring: float, m: int, sigma: float) -> Tensor:
     """The integral for I_m over the circle, by a sum that is exact to rounding."""
     t = _numbers(RING_POINTS) * (2 * pi / RING_POINTS)
     distance = radius[..., None] ** 2 + ring**2 - 2 * ring * radius[..., None] * torch.cos(t)
-    return (torch.exp(-distance / (2 * pen**2)) * torch.cos(m * t)).mean(-1)
+    return (torch.exp(-distance / (2 * sigma**2)) * torch.cos(m * t)).mean(-1)
 
 
 def orientation_basis(n: int, frequency: int | None = None) -> Float[Tensor, "n R n"]:
@@ -93,27 +93,27 @@ def group_table(
     size: tuple[int, int],
     n: int,
     frequency: int,
-    turn_frequency: int | None,
+    angular_frequency: int | None,
     *,
-    pen: float = PEN,
+    sigma: float = SIGMA,
 ) -> Float[Tensor, "F S Q height width"]:
     r"""The same for a group convolution, whose filters turn in the plane and shift together:
 
     $$ W_{o a, c b}(p) = \sum_{r, k} w_{o c r k}\, A_r(b - a)\, \psi_k(R_a^{-1} p) $$
 
     so that $W_{(a+1)(b+1)}(g p) = W_{ab}(p)$ where g turns by 360/n degrees. Over b they hold the
-    Q waves up to `turn_frequency`, over a the S waves up to `told_frequency`; F = R K.
+    Q waves up to `angular_frequency`, over a the S waves up to `out_frequency`; F = R K.
     """
-    relative = orientation_basis(n, turn_frequency)
-    basis = steerable_basis(size, n, frequency, pen=pen)
-    told = orientation_basis(n, told_frequency(n, frequency, turn_frequency))[0]
-    table = torch.einsum("arb,qb,akyx,sa->rksqyx", relative, relative[0], basis, told)
+    relative = orientation_basis(n, angular_frequency)
+    basis = steerable_basis(size, n, frequency, sigma=sigma)
+    out_harmonics = orientation_basis(n, out_frequency(n, frequency, angular_frequency))[0]
+    table = torch.einsum("arb,qb,akyx,sa->rksqyx", relative, relative[0], basis, out_harmonics)
     return table.flatten(0, 1)
 
 
-def told_frequency(n: int, frequency: int, turn_frequency: int | None) -> int:
+def out_frequency(n: int, frequency: int, angular_frequency: int | None) -> int:
     """Highest frequency over the orientation that a group convolution gives out."""
-    return n // 2 if turn_frequency is None else min(turn_frequency + frequency, n // 2)
+    return n // 2 if angular_frequency is None else min(angular_frequency + frequency, n // 2)
 
 
 def expand(
@@ -133,8 +133,8 @@ def _numbers(count: int) -> Tensor:
     return torch.arange(count, dtype=torch.float64, device="cpu")
 
 
-def _rings(size: int, pen: float) -> list[float]:
+def _rings(size: int, sigma: float) -> list[float]:
     """Radii of pixels along an axis: 0, 1, 2 .. if the size is odd, 0.5, 1.5 .. if even."""
     reach = (size - 1) / 2
-    last = max(reach - pen / 0.6, min(reach, 1))
+    last = max(reach - sigma / 0.6, min(reach, 1))
     return [r for k in range((size + 1) // 2) if (r := k + reach % 1) <= last]
