@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from torchcaps.nn.equivariant_filters import ExpandedFilters, response
 from torchcaps.ops import route, squash
+from torchcaps.ops.precision import without_autocast
 from torchcaps.ops.routing import Routing, dynamic_routing, votes
 from torchcaps.ops.routing.dynamic import weighted_sum
 from torchcaps.ops.steerable import group_table, orientation_basis, told_frequency
@@ -118,7 +119,8 @@ class EquivariantCapsules(ExpandedFilters):
     def tell(self, v: Float[Tensor, "B J Sd"]) -> Float[Tensor, "B J D"]:
         """Poses at the n orientations. The waves are orthonormal: no length, no product moves."""
         waves = v.unflatten(-1, (len(self.told), self.dim))
-        return (self.told.T.to(v) @ waves).flatten(-2)
+        with without_autocast(v.device):
+            return (self.told.T.to(v) @ waves).flatten(-2)
 
     def _check(self, u: Tensor) -> None:
         children = self.types * self.size[0] * self.size[1]
