@@ -93,3 +93,19 @@ def test_dense_transforms_take_a_parametrisation_too(small, data):
         pytest.skip("has no capsules")
     nn.utils.parametrize.register_parametrization(small.capsules, "weight", nn.Tanh())
     train(small, data)
+
+
+def test_autocast_leaves_the_lengths_of_capsules_in_float32(small, data):
+    if not hasattr(small, "capsules"):
+        pytest.skip("has no capsules")
+    seen = []
+    small.capsules.register_forward_hook(lambda layer, args, poses: seen.append((args[0], poses)))
+    with torch.autocast("cpu", torch.bfloat16):
+        out = small(*data)
+    assert out.scores.dtype == out.poses.dtype == torch.float32
+    ((u, poses),) = seen
+    with torch.autocast("cpu", torch.bfloat16):
+        told = small.capsules.explain(u)
+    torch.testing.assert_close(small.capsules(u), poses)
+    torch.testing.assert_close(told.poses, poses)
+    torch.testing.assert_close(out.scores, small(*data).scores, atol=0.03, rtol=0.1)

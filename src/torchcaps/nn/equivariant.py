@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from torchcaps.nn.equivariant_filters import ExpandedFilters, response
 from torchcaps.ops import route, squash
+from torchcaps.ops.precision import without_autocast
 from torchcaps.ops.routing import Routing, dynamic_routing, votes
 from torchcaps.ops.routing.dynamic import weighted_sum
 from torchcaps.ops.steerable import group_table, orientation_basis, out_frequency
@@ -111,14 +112,15 @@ class EquivariantCapsules(ExpandedFilters):
         return squash(weighted_sum(couplings, votes, None))
 
     def _to_harmonics(self, u: Tensor) -> Float[Tensor, "B I Q"]:
-        """The harmonics of the children that the filters read, wave by wave over the orientation."""
+        """The harmonics of the children that the filters read, wave by wave."""
         self._check(u)
         return u @ self.in_harmonics.T.to(u)
 
     def to_orientations(self, v: Float[Tensor, "B J Sd"]) -> Float[Tensor, "B J D"]:
         """Poses at the n orientations. The waves are orthonormal: no length, no product moves."""
         waves = v.unflatten(-1, (len(self.out_harmonics), self.dim))
-        return (self.out_harmonics.T.to(v) @ waves).flatten(-2)
+        with without_autocast(v.device):
+            return (self.out_harmonics.T.to(v) @ waves).flatten(-2)
 
     def _check(self, u: Tensor) -> None:
         children = self.types * self.size[0] * self.size[1]

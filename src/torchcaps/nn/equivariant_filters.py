@@ -26,12 +26,14 @@ class ExpandedFilters(WithConstants):
 
     def __init__(self, table: Float[Tensor, "F S Q height width"]) -> None:
         super().__init__()
-        self.add_constant("table", table)
+        # In four axes: .to(memory_format=torch.channels_last) refuses a floating buffer of five.
+        self.add_constant("table", table.flatten(3))
+        self._size = table.shape[3:]
         self._kept: tuple[Tensor, Tensor] | None = None
 
     def expand(self, weight: Tensor) -> Tensor:
         """The filters that `weight` stands for, as a convolution wants them."""
-        return self.arrange(expand(weight, self.table))
+        return self.arrange(expand(weight, self.table.unflatten(3, self._size)))
 
     def arrange(self, filters: Float[Tensor, "O S C Q height width"]) -> Tensor:
         """Axes as the layer's product wants them; here, those of a convolution."""

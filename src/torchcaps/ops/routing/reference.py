@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor
 
-from torchcaps.ops.precision import without_autocast
 from torchcaps.ops.routing.backend import Problem
 from torchcaps.ops.routing.dynamic import dynamic_routing
 from torchcaps.ops.routing.votes import votes
@@ -12,8 +11,7 @@ from torchcaps.ops.transforms import transformed
 
 def run(p: Problem) -> Tensor:
     """Parents' poses `[B, J, D]` in the wider dtype of `u` and `weight`."""
-    with without_autocast(p.u.device):
-        u_hat = votes(p.u, p.weight)
+    u_hat = votes(p.u, p.weight)
     return dynamic_routing(u_hat, p.iterations, bias=p.bias, leaky=p.leaky, detach=p.detach).poses
 
 

@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from torchcaps.ops.precision import without_autocast
+
 
 def votes(u: Float[Tensor, "B I E"], weight: Float[Tensor, "T J D E"]) -> Float[Tensor, "B I J D"]:
     r"""Every child's prediction of every parent's pose, $\hat u_{ij} = W_{ij} u_i$.
@@ -14,7 +16,7 @@ def votes(u: Float[Tensor, "B I E"], weight: Float[Tensor, "T J D E"]) -> Float[
             `I = T * positions`: child `i` uses transform `i // positions` (children come by type).
 
     Returns:
-        `[B, I, J, D]` in the wider of the two dtypes.
+        `[B, I, J, D]` in the wider of the two dtypes, inside autocast too.
 
     Source: Sabour et al. 2017, eq. 2.
     """
@@ -25,7 +27,8 @@ def votes(u: Float[Tensor, "B I E"], weight: Float[Tensor, "T J D E"]) -> Float[
     # [T, B*positions, E] @ [T, E, J*D]: one batched product, faster than broadcasting.
     by_type = u.to(dtype).unflatten(1, (types, -1)).transpose(0, 1).flatten(1, 2)
     flat = weight.to(dtype).reshape(types, parents * dim, -1).transpose(1, 2)
-    out = torch.bmm(by_type, flat)  # [T, B*positions, J*D]
+    with without_autocast(u.device):
+        out = torch.bmm(by_type, flat)  # [T, B*positions, J*D]
     return (
         out.reshape(types, batch, children // types, parents, dim)
         .transpose(0, 1)
