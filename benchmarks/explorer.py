@@ -131,7 +131,7 @@ def ask(address: str, runs: list[str], times: int) -> Row:
             begun = time.perf_counter()
             answer = question(degrees)
             taken.append(1e3 * (time.perf_counter() - begun))
-    said = [each["scores"] for each in answer["answers"]]
+    said = [each["probabilities"] for each in answer["answers"]]
     return summary(taken[3:], runs, said, 1e-4)
 
 
@@ -166,7 +166,7 @@ def angles(count: int) -> list[int]:
 
 
 def summary(taken: Times, runs: list[str], said: list[list[float]], bar: float) -> Row:
-    """Times, and the scores that were said of the last angle beside the right ones."""
+    """Times, and the error of the probabilities shown for the last angle."""
     last = angles(len(taken) + 3)[-1]
     right, upright = ([direct(run, degrees) for run in runs] for degrees in (last, 0))
     error, changed = greatest(said, right), greatest(upright, right)
@@ -182,11 +182,11 @@ def summary(taken: Times, runs: list[str], said: list[list[float]], bar: float) 
 
 @torch.no_grad()
 def direct(run: str, degrees: float) -> list[float]:
-    """The scores of the model in this folder, called here."""
+    """The probabilities of the model in this folder, called here."""
     model = tc.load_model(run)
     image, _ = Recipe.load(Path(run) / CONFIG).load_data("test")[INDEX]
     out = model(affine(image[None], degrees=degrees))
-    return (out.scores if out.poses is not None else out.scores.softmax(-1))[0].tolist()
+    return model.probabilities(out)[0].tolist()
 
 
 def greatest(these: list[list[float]], those: list[list[float]]) -> float:

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from torchcaps.figures.curves import Spread, accuracy_curves
-from torchcaps.figures.style import COLOURS, to_png
+from torchcaps.figures.style import COLOURS, to_bytes
 
 X = (-45, 0, 45)
 CURVES = {"capsnet": Spread([60, 98, 58.5], [3, 0.5, 2]), "cnn": Spread([39, 97, 46], [0, 0, 0])}
@@ -53,7 +53,7 @@ def test_no_model_is_left_out_however_many_there_are():
 
 
 def test_the_png_shows_the_lines(axes, decode):
-    pixels = decode(to_png(axes.figure))
+    pixels = decode(to_bytes(axes.figure))
     for colour in COLOURS[:2]:
         wanted = [int(colour[k : k + 2], 16) for k in (1, 3, 5)]
         assert (np.abs(pixels.astype(int) - wanted).max(-1) < 8).sum() > 100

@@ -7,7 +7,7 @@ from matplotlib.colors import to_hex
 
 from torchcaps.figures.curves import Spread
 from torchcaps.figures.detection import Line, Pair, pair_rows, rate_panels
-from torchcaps.figures.style import COLOURS, MARKERS, to_png
+from torchcaps.figures.style import COLOURS, MARKERS, to_bytes
 
 X = [0, 5, 10, 15]
 PANELS = {
@@ -106,11 +106,11 @@ def test_colour_pictures_keep_their_colours():
 
 
 def test_the_pngs_show_lines_and_pictures_and_nothing_is_cut_off(panels, pairs, decode):
-    pixels = decode(to_png(panels)).astype(int)
+    pixels = decode(to_bytes(panels)).astype(int)
     for colour in (COLOURS[0], COLOURS[2], COLOURS[3]):
         wanted = [int(colour[k : k + 2], 16) for k in (1, 3, 5)]
         assert (abs(pixels - wanted).max(-1) < 8).sum() > 100
-    picture = decode(to_png(pair_rows(pairs, title="T", legend="L")))
+    picture = decode(to_bytes(pair_rows(pairs, title="T", legend="L")))
     edge = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
     assert (edge == 255).all()
     assert picture.std() > 20

@@ -7,7 +7,7 @@ import pytest
 
 from torchcaps.figures.curves import Spread
 from torchcaps.figures.equivariance import equivariance_panels
-from torchcaps.figures.style import COLOURS, to_png
+from torchcaps.figures.style import COLOURS, to_bytes
 
 LAYERS = {"caps": ["image", "stem", "class poses"], "cnn": ["image", "map 1"], "third": ["image"]}
 ERRORS = {
@@ -67,4 +67,4 @@ def test_nothing_is_cut_off_and_names_do_not_overlap(figure, decode):
         for left, right in pairwise(boxes):
             assert left.x1 < right.x0
         assert boxes[-1].x1 <= wide.bbox.x1
-    assert decode(to_png(figure)).std() > 0
+    assert decode(to_bytes(figure)).std() > 0

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from torchcaps.figures.images import image_grid
-from torchcaps.figures.style import to_png
+from torchcaps.figures.style import to_bytes
 
 
 def grid(images, **labels):
@@ -66,7 +66,7 @@ def test_labels_stand_at_the_middle_of_their_images():
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_png_shows_bright_and_dark(channels, decode):
     images = torch.stack([torch.zeros(channels, 8, 8), torch.ones(channels, 8, 8)])
-    pixels = decode(to_png(grid([images])[0]))
+    pixels = decode(to_bytes(grid([images])[0]))
     assert (pixels == 0).all(-1).mean() > 0.02
     assert (pixels == 255).all(-1).mean() > 0.3
 
@@ -74,7 +74,7 @@ def test_the_png_shows_bright_and_dark(channels, decode):
 def test_names_with_dollars_and_backslashes_are_no_formula(decode):
     names = ["$5", r"$\nonsense{$", "a$b$c"]
     figure, _ = grid([torch.zeros(3, 1, 4, 4)], columns=names, title=r"$\frac$", rows=["$_$"])
-    assert decode(to_png(figure)).size > 0
+    assert decode(to_bytes(figure)).size > 0
 
 
 def test_long_names_do_not_run_into_each_other():

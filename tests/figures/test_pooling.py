@@ -7,7 +7,7 @@ import torch
 
 from torchcaps.analysis.representation.pooling import POOLS, PoolingMeasures
 from torchcaps.figures.pooling import finding, pooling_figure
-from torchcaps.figures.style import COLOURS, to_png
+from torchcaps.figures.style import COLOURS, to_bytes
 
 COMMON = dict(zip((*POOLS, "image"), (0.8, 0.7, 0.6, 0.4, 0.2, 0.9), strict=True))
 
@@ -29,7 +29,7 @@ MEASURES = {
 }
 
 
-TOLD = {
+SEPARABLE = {
     "cnn": {
         name: 100 - 10 * k for k, name in enumerate((*POOLS, "image", "pool 2", "penultimate"))
     },
@@ -46,7 +46,7 @@ def pair():
 
 @pytest.fixture
 def figure(pair):
-    return pooling_figure(pair, TOLD, MEASURES, twin="nose on forehead")
+    return pooling_figure(pair, SEPARABLE, MEASURES, twin="nose on forehead")
 
 
 @pytest.fixture
@@ -82,41 +82,39 @@ def by_row(line):
     return dict(zip((round(y) for y in line.get_ydata()), line.get_xdata(), strict=True))
 
 
-def test_what_is_told_apart_is_in_the_row_of_its_representation(axes):
+def test_separability_is_in_the_row_of_its_representation(axes):
     cnn, caps = axes[12].lines[:2]
     assert (cnn.get_label(), caps.get_label()) == ("cnn", "caps")
     assert by_row(cnn) == {0: 50, 1: 100, 2: 90, 3: 80, 4: 70, 5: 60, 6: 40, 8: 30}
     assert by_row(caps) == {0: 65, 1: 90, 2: 85, 3: 80, 4: 75, 5: 70, 9: 60}
 
 
-def test_dots_are_the_means_over_the_kinds_and_the_nearest_and_the_farthest_shift(axes):
+def test_distances_are_means_over_the_kinds_and_the_smallest_and_the_largest_shift(axes):
     rows = {0: 0.9, 1: 0.8, 2: 0.7, 3: 0.6, 4: 0.4, 5: 0.2}
     own = ({6: 0.5, 8: 1.5}, {7: 0.9, 9: 1.25})
-    for line, more in zip(axes[13].lines[:2], own, strict=True):
-        assert by_row(line) == pytest.approx({**rows, **more})
-    lines = [line for line in axes[14].lines if line.get_marker() != "None"]
-    assert [line.get_fillstyle() for line in lines] == ["full", "full", "none", "none"]
-    near, far = lines[::2]
-    assert by_row(far) == pytest.approx({**rows, **own[0]})
-    assert by_row(near) == pytest.approx({row: x / 4 for row, x in {**rows, **own[0]}.items()})
-    assert axes[14].get_title(loc="left") == "Distance, moved by 1 pixel, hollow: by 4"
+    scales = {"from face to twin": 1, "shifted by 1 pixel": 0.25, "shifted by 4 pixels": 1}
+    for panel, (title, scale) in zip(axes[13:], scales.items(), strict=True):
+        assert panel.get_title(loc="left") == f"Distance {title}"
+        for line, more in zip(panel.lines[:2], own, strict=True):
+            wanted = {row: scale * x for row, x in {**rows, **more}.items()}
+            assert by_row(line) == pytest.approx(wanted)
 
 
-def test_all_dots_are_in_sight(axes):
+def test_all_points_are_in_sight(axes):
     for each in axes[13:]:
-        assert each.get_xlabel() == "distance (between two faces: 1)"
+        assert each.get_xlabel() == "distance (two faces: 1)"
         low, high = each.get_xlim()
         assert low == 0
         assert all(max(line.get_xdata()) < high for line in each.lines)
 
 
-def test_the_title_is_what_is_told_from_the_pools_of_the_first_model(figure):
+def test_the_title_is_the_separability_in_the_pools_of_the_first_model(figure):
     assert (
         figure.subfigs[0].get_suptitle()
-        == finding(TOLD)
+        == finding(SEPARABLE)
         == (
-            "A linear reader of cnn's first maps tells faces from scrambled twins on 100 % of the "
-            "images,\nafter 3 max-pools on 70 %, pooled globally on 60 % (guessing: 50 %)"
+            "Linear regression on cnn's first maps separates 100 % of faces and scrambled twins,\n"
+            "after 3 max-pools 70 %, pooled globally 60 % (guessing: 50 %)"
         )
     )
 
@@ -128,15 +126,15 @@ def test_models_have_a_colour_and_a_marker_of_their_own(axes):
     assert heights[0] < heights[1], "not one on the other"
 
 
-def test_one_shift_alone_is_drawn_once(pair):
+def test_one_shift_has_one_panel(pair):
     one = {"cnn": PoolingMeasures(MEASURES["cnn"].twins, {2: MEASURES["cnn"].shifts[2]}, 7)}
-    axes: list[Any] = pooling_figure(pair, {"cnn": TOLD["cnn"]}, one, twin="t").axes
-    assert axes[14].get_title(loc="left") == "Distance, moved by 2 pixels"
-    assert len([line for line in axes[14].lines if line.get_marker() != "None"]) == 1
+    axes: list[Any] = pooling_figure(pair, {"cnn": SEPARABLE["cnn"]}, one, twin="t").axes
+    assert axes[14].get_title(loc="left") == "Distance shifted by 2 pixels"
+    assert len(axes) == 15
 
 
 def test_the_png_shows_the_colours_and_nothing_is_cut_off(figure, decode):
-    pixels = decode(to_png(figure)).astype(int)
+    pixels = decode(to_bytes(figure)).astype(int)
     for colour in COLOURS[:2]:
         wanted = [int(colour[k : k + 2], 16) for k in (1, 3, 5)]
         assert (abs(pixels - wanted).max(-1) < 8).sum() > 200

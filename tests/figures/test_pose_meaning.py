@@ -10,7 +10,7 @@ from torchcaps.analysis.pose.perturbation import Perturbation
 from torchcaps.analysis.pose.pose_meaning import PoseMeaning
 from torchcaps.analysis.pose.shape import QUANTITIES
 from torchcaps.figures.pose_meaning import finding, pose_meaning_figure
-from torchcaps.figures.style import to_png
+from torchcaps.figures.style import to_bytes
 
 DIMS, OFFSETS = 3, (-0.25, 0.0, 0.1, 0.25)
 
@@ -55,7 +55,7 @@ def test_every_drawing_is_in_the_row_of_its_dimension(axes, moved):
     for d in range(DIMS):
         for k in range(len(OFFSETS)):
             cell = sheet[6 * d : 6 * d + 5, 5 * k : 5 * k + 4]
-            np.testing.assert_array_equal(cell, moved.images[d, k, 0])
+            np.testing.assert_array_equal(cell[..., 0], moved.images[d, k, 0])
     assert [text.get_text() for text in left.get_yticklabels()] == ["dim 0", "dim 1", "dim 2"]
     ticks = dict(zip(left.get_xticks(), left.get_xticklabels(), strict=True))
     assert {k: text.get_text() for k, text in ticks.items()} == {0: "-0.25", 1: "0", 3: "+0.25"}
@@ -86,21 +86,21 @@ def test_the_title_has_the_strongest_move_and_counts_those_that_move_several(fig
         figure.get_suptitle()
         == finding(MEANING, "seven")
         == (
-            "'seven': dimension 0 moves slant most (-0.90 sd for one of its own, R² 1.00);\n"
-            "1 of 3 dimensions moves more than one quantity by 0.3 sd or more (40 images)"
+            "'seven': dimension 0 changes slant most (-0.90 sd for one sd of its own, R² 1.00);\n"
+            "1 of 3 dimensions changes more than one quantity by 0.3 sd or more (40 images)"
         )
     )
     alone = finding(meaning({(1, "ink"): 0.4}, 0.25), "5")
-    assert "dimension 1 moves ink most (+0.40 sd for one of its own, R² 0.25);" in alone
-    assert "\n0 of 3 dimensions move more than one" in alone
+    assert "dimension 1 changes ink most (+0.40 sd for one sd of its own, R² 0.25);" in alone
+    assert "\n0 of 3 dimensions change more than one" in alone
 
 
 def test_a_pose_that_moves_nothing_is_drawn_all_the_same(moved, decode):
-    assert decode(to_png(pose_meaning_figure(moved, meaning({}), "seven"))).size > 0
+    assert decode(to_bytes(pose_meaning_figure(moved, meaning({}), "seven"))).size > 0
 
 
 def test_the_png_shows_both_sides_and_nothing_is_cut_off(figure, decode):
-    pixels = decode(to_png(figure)).astype(int)
+    pixels = decode(to_bytes(figure)).astype(int)
     coloured = pixels.max(-1) - pixels.min(-1) > 100
     assert coloured.sum() > 500
     for edge in (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]):

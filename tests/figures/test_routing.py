@@ -8,7 +8,7 @@ import torch
 
 from torchcaps.analysis.routing.routing_trace import Part, RoutingExample
 from torchcaps.figures.routing import finding, routing_diagram
-from torchcaps.figures.style import to_png
+from torchcaps.figures.style import to_bytes
 
 PARTS = (Part(1, 0.9, 0, 2, 3), Part(0, 0.5, 1, 0, 3))
 CLASSES = ("face", "house", "car")
@@ -70,7 +70,7 @@ def test_a_part_is_bright_where_it_looks_and_framed(image):
     axes = panels(image)[0]
     frames = [patch for patch in axes.patches if not patch.get_fill()]
     for k, (part, shown, frame) in enumerate(zip(PARTS, axes.images, frames, strict=True)):
-        pixels = np.asarray(shown.get_array())
+        pixels = np.asarray(shown.get_array())[..., 0]
         field = np.zeros((5, 5), bool)
         field[part.top : part.top + 3, part.left : part.left + 3] = True
         np.testing.assert_array_equal(pixels[field], image[0].numpy()[field])
@@ -91,10 +91,10 @@ def test_a_panel_an_iteration_of_many_four(image, iterations, shown):
     assert [width / last[0] for width in last] == pytest.approx(ratio.tolist())
 
 
-def test_the_title_says_what_the_winner_was_sent(image):
+def test_the_title_says_what_the_predicted_class_is_sent(image):
     said = (
-        "'house' is longest. The 2 strongest parts send it 33 % of their votes in iteration 1, "
-        "70 % in iteration 3"
+        "Predicted class: 'house'. The 2 strongest parts send it 33 % of their votes in iteration "
+        "1, 70 % in iteration 3"
     )
     assert finding(example(), CLASSES) == said
     assert routing_diagram(image, example(), CLASSES).get_suptitle() == said
@@ -111,6 +111,6 @@ def test_long_names_stay_clear_of_the_bars(image):
 
 
 def test_the_png_shows_the_winner_and_the_frames(image, decode):
-    pixels = decode(to_png(routing_diagram(image, example(), CLASSES))).astype(int)
+    pixels = decode(to_bytes(routing_diagram(image, example(), CLASSES))).astype(int)
     for wanted in ((0xD5, 0x5E, 0), (0, 0x72, 0xB2)):
         assert (abs(pixels - wanted).max(-1) < 8).sum() > 200

@@ -6,7 +6,7 @@ import torch
 from matplotlib.colors import to_hex
 
 from torchcaps.figures.scored import scored_images
-from torchcaps.figures.style import COLOURS, to_png
+from torchcaps.figures.style import COLOURS, to_bytes
 
 SCORES = {
     "caps": [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]],
@@ -29,7 +29,8 @@ def test_images_stand_in_rows_and_columns(figure, rows):
     (axes,) = figure.axes
     places = [image.get_extent() for image in axes.images]
     for k, image in enumerate(axes.images):
-        assert np.array_equal(image.get_array(), rows[k // 3][k % 3, 0])
+        for channel in range(3):
+            assert np.array_equal(image.get_array()[..., channel], rows[k // 3][k % 3, 0])
     assert [place[0] for place in places[:3]] == sorted(place[0] for place in places[:3])
     assert places[3][0] == places[0][0]
     assert places[3][3] > places[0][2], "the second row is below the first, y being down"
@@ -64,7 +65,7 @@ def test_the_legend_names_each_model_once(figure):
 
 
 def test_the_png_shows_the_colours_and_nothing_is_cut_off(figure, decode):
-    pixels = decode(to_png(figure))
+    pixels = decode(to_bytes(figure))
     for colour in COLOURS[:2]:
         wanted = [int(colour[k : k + 2], 16) for k in (1, 3, 5)]
         assert (np.abs(pixels.astype(int) - wanted).max(-1) < 8).sum() > 100

@@ -6,7 +6,7 @@ from math import exp
 import pytest
 
 from torchcaps.figures.squash import squash_figure
-from torchcaps.figures.style import to_png
+from torchcaps.figures.style import to_bytes
 
 EXAMPLES = (0.0, 0.5, 3.0)
 
@@ -55,14 +55,14 @@ def test_bars_stand_beside_each_other_over_their_example(axes):
         assert place - 0.5 < first < last < place + 0.5
 
 
-def test_the_title_says_what_the_functions_make_of_nothing(axes):
+def test_the_title_is_true(axes):
+    assert (squashed(0), sigmoid(0)) == (0, 0.5)
     assert axes[0].figure.get_suptitle() == (
-        "Where there is nothing, squash says 0 and sigmoid 0.5; softmax shares out 1, whatever "
-        "there is"
+        "Squash maps 0 to 0, sigmoid maps it to 0.5; the outputs of softmax add up to 1"
     )
 
 
 def test_the_png_shows_all_three_colours(axes, decode):
-    pixels = decode(to_png(axes[0].figure)).astype(int)
+    pixels = decode(to_bytes(axes[0].figure)).astype(int)
     for wanted in ((0, 0x72, 0xB2), (0xD5, 0x5E, 0), (0, 0x9E, 0x73)):
         assert (abs(pixels - wanted).max(-1) < 8).sum() > 500

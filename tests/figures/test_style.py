@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from torchcaps.figures.style import new_figure, save_figure, to_png
+from torchcaps.figures.style import new_figure, save_figure, to_bytes
 
 
 def line():
@@ -14,18 +14,25 @@ def line():
 
 
 def test_a_png_has_the_size_asked_for(decode):
-    assert decode(to_png(line())).shape == (240, 360, 3)
+    assert decode(to_bytes(line())).shape == (320, 480, 3)
 
 
 def test_the_same_figure_gives_the_same_bytes():
-    assert to_png(line()) == to_png(line())
-    assert b"Software" not in to_png(line())
+    assert to_bytes(line()) == to_bytes(line())
+    assert b"Software" not in to_bytes(line())
+
+
+def test_an_svg_has_the_same_bytes_each_time_and_no_date(tmp_path):
+    one, two = (save_figure(line(), tmp_path / f"{k}.svg").read_bytes() for k in "ab")
+    assert one == two == to_bytes(line(), "svg")
+    assert b"<svg" in one
+    assert b"date" not in one
 
 
 def test_saving_writes_the_png_into_a_new_folder(tmp_path):
     path = tmp_path / "figures" / "line.png"
     assert save_figure(line(), path) == path
-    assert path.read_bytes() == to_png(line())
+    assert path.read_bytes() == to_bytes(line())
     assert [p.name for p in path.parent.iterdir()] == ["line.png"]
 
 

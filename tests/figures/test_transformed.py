@@ -9,7 +9,7 @@ from torchcaps.analysis.robustness.transform_robustness import (
     TransformCurve,
     TransformResult,
 )
-from torchcaps.figures.style import COLOURS, to_png
+from torchcaps.figures.style import COLOURS, to_bytes
 from torchcaps.figures.transformed import finding, transform_curves
 
 AMOUNTS = {"rotation": (-30.0, 0.0, 30.0), "shear": (0.0, 0.5)}
@@ -71,26 +71,29 @@ def test_the_bands_are_the_spread(axes):
 @pytest.mark.parametrize(
     ("caps", "cnn", "said"),
     [
-        (([60, 60], [62, 62]), ([50, 50], [52, 52]), "shear caps"),
-        (([50, 50], [52, 52]), ([60, 60], [62, 62]), "shear cnn"),
-        (([60, 60], [64, 64]), ([60, 60], [60, 60]), "shear nobody"),  # ahead by 2, spread 2.8
-        (([70, 50], [70, 50]), ([50, 70], [50, 70]), "shear nobody"),  # the same on average
+        (([60, 60], [62, 62]), ([50, 50], [52, 52]), "shear: caps"),
+        (([50, 50], [52, 52]), ([60, 60], [62, 62]), "shear: cnn"),
+        (([60, 60], [64, 64]), ([60, 60], [60, 60]), "shear: none"),  # ahead by 2, spread 2.8
+        (([70, 50], [70, 50]), ([50, 70], [50, 70]), "shear: none"),  # the same on average
     ],
 )
 def test_who_is_ahead_is_ahead_by_more_than_the_spread(caps, cnn, said):
     panels = {"shear": {"caps": curve("shear", *caps), "cnn": curve("shear", *cnn)}}
-    assert finding(panels) == f"Ahead on average by more than the spread over seeds:\n{said}"
+    assert (
+        finding(panels)
+        == f"Highest accuracy on average (by more than the spread over seeds):\n{said}"
+    )
 
 
 def test_one_is_ahead_of_all_or_nobody_is():
     near = {"c": curve("shear", [59, 59], [61, 61])}
     three = {"a": curve("shear", [60, 60], [62, 62]), "b": curve("shear", [0, 0], [0, 0]), **near}
-    assert finding({"shear": three}).endswith("shear nobody")
+    assert finding({"shear": three}).endswith("shear: none")
 
 
 def test_with_one_seed_no_spread_is_claimed():
     panels = {"shear": {"caps": curve("shear", [61, 60]), "cnn": curve("shear", [60, 60])}}
-    assert finding(panels) == "Ahead on average (one seed, no spread):\nshear caps"
+    assert finding(panels) == "Highest accuracy on average (one seed, no spread):\nshear: caps"
 
 
 def test_title_and_legend(figure):
@@ -100,7 +103,7 @@ def test_title_and_legend(figure):
 
 
 def test_the_png_shows_both_models_and_nothing_is_cut_off(figure, decode):
-    pixels = decode(to_png(figure)).astype(int)
+    pixels = decode(to_bytes(figure)).astype(int)
     for colour in COLOURS[:2]:
         wanted = [int(colour[k : k + 2], 16) for k in (1, 3, 5)]
         assert (abs(pixels - wanted).max(-1) < 8).sum() > 200

@@ -115,8 +115,9 @@ def explore() -> ArgumentParser:
     parser = _parser("explore", "[RUN ...] [options]", " runs/cnn")
     parser.add_argument(
         "runs", metavar="RUN", type=str, nargs="*",
-        help="Folders of runs or studies (default: the newest runs in ./runs; without any, the "
-        "page offers to train some).",
+        help="Folders of runs or studies, or trained networks that come with torchcaps, such as "
+        "cnn.digits (default: the newest runs in ./runs; without any, the networks that come "
+        "with torchcaps).",
     )  # fmt: skip
     parser.add_argument(
         "--port", type=int, default=PORT, help="Port; if taken, the next free one; 0 is any."

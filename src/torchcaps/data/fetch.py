@@ -18,6 +18,14 @@ def data_root(root: str | os.PathLike[str] | None = None) -> Path:
     return Path(pooch.os_cache("torchcaps"))
 
 
+def find(folder: Path, file: str) -> Path | None:
+    """The path of `folder/file`, a gzip, or of the same without .gz; None where neither is."""
+    for path in (folder / file, folder / file.removesuffix(".gz")):
+        if path.is_file():
+            return path
+    return None
+
+
 def locate(folder: Path, file: str, url: str, sha256: str) -> Path:
     """The path of `folder/file`, a gzip; the same without .gz will do; else it is downloaded.
 
@@ -26,9 +34,8 @@ def locate(folder: Path, file: str, url: str, sha256: str) -> Path:
 
     FileNotFoundError: the file is missing and the download failed; it says where to put it.
     """
-    for path in (folder / file, folder / file.removesuffix(".gz")):
-        if path.is_file():
-            return path
+    if there := find(folder, file):
+        return there
     import pooch
 
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 from torch import Tensor
 
 from .dataset import ImageDataset
-from .fetch import data_root, locate
+from .fetch import data_root, find, locate
 from .idx import read_idx
 from .registry import Root
 from .splits import hold_out
@@ -54,6 +54,12 @@ def mnist(split: str, root: Root) -> ImageDataset:
     """Handwritten digits (LeCun, Cortes, Burges 1998); files in `root`/mnist/."""
     images, labels = _read(data_root(root) / "mnist", split, _MNIST_URL, _MNIST_SHA256)
     return _cut(ImageDataset(images, labels, _MNIST_CLASSES, name="mnist", split=split))
+
+
+def mnist_on_disk(split: str, root: Root = None) -> bool:
+    """Whether the files of this split are in `root`/mnist/; nothing is downloaded."""
+    files = _FILES["test" if split == "test" else "train"]
+    return all(find(data_root(root) / "mnist", file) for file in files)
 
 
 def fashion_mnist(split: str, root: Root) -> ImageDataset:

@@ -36,7 +36,7 @@ _PHOTOGRAPHS = ("folder",)
 
 
 def read_picture(content: bytes, models: Workspace, *, drawn: bool) -> dict[str, Any]:
-    """The pixels that the models of this set take; refused if they cannot be made."""
+    """The pixels that the models of this workspace take; refused if they cannot be made."""
     try:
         picture = decode(BytesIO(content), "picture", formats=_FORMATS, largest=LARGEST_SIDE)
     except ValueError as error:

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from torchcaps.data.faces_scene import Scene
 from torchcaps.explorer.requests import Drawn, Indexed, Look, Source
-from torchcaps.explorer.workspaces import Shown, Workspace
+from torchcaps.explorer.shown import Shown
+from torchcaps.explorer.workspaces import Workspace
 
 
 class _Code(NamedTuple):
@@ -90,11 +91,8 @@ def _answer(shown: Shown) -> list[str]:
         f"model = tc.load_model({shown.folder!r})",
         "with torch.no_grad():",
         "    out = model(moved)",
+        "print(model.name, model.probabilities(out)[0])",
     ]
-    if shown.has_lengths:
-        lines.append("print(model.name, out.scores[0])  # lengths of the class capsules")
-    else:
-        lines.append("print(model.name, out.scores.softmax(-1)[0])  # probabilities")
     if shown.can["angle"]:
-        lines.append("print('turned by', model.angle(out).item(), 'degrees')")
+        lines.append("print('rotated by', model.angle(out).item(), 'degrees')")
     return lines

@@ -12,9 +12,10 @@ from torchcaps.explorer.fields import Fields
 from torchcaps.explorer.figure import read_figure
 from torchcaps.explorer.pixels import read_pixels_json
 from torchcaps.explorer.refusal import Refused
-from torchcaps.explorer.workspaces import Shown, Workspace
+from torchcaps.explorer.shown import Shown
+from torchcaps.explorer.workspaces import Workspace
 
-Sets = Mapping[str, Workspace]
+Workspaces = Mapping[str, Workspace]
 LONGEST = 10.0  # number in a pose; capsules end at 1
 
 
@@ -60,7 +61,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Sweep(Look):
-    """The image turned all around, and the class to follow (None: the image's own)."""
+    """The image rotated over the full circle, and the class to follow (None: the image's own)."""
 
     label: int | None
 
@@ -83,33 +84,33 @@ class Decode:
     pose: list[float]
 
 
-def read_set(fields: Fields, sets: Sets) -> Workspace:
-    return sets[fields.text("set", list(sets))]
+def read_workspace(fields: Fields, workspaces: Workspaces) -> Workspace:
+    return workspaces[fields.text("set", list(workspaces))]
 
 
-def read_look(fields: Fields, sets: Sets) -> Look:
-    models = read_set(fields, sets)
+def read_look(fields: Fields, workspaces: Workspaces) -> Look:
+    models = read_workspace(fields, workspaces)
     return Look(models, _source(fields.fields("source"), models), _move(fields, models))
 
 
-def read_sweep(fields: Fields, sets: Sets) -> Sweep:
-    look = read_look(fields, sets)
+def read_sweep(fields: Fields, workspaces: Workspaces) -> Sweep:
+    look = read_look(fields, workspaces)
     look.models.require_models()
     last = len(look.models.classes) - 1
     label = None if fields.missing("class") else fields.whole("class", 0, last)
     return Sweep(look.models, look.source, look.move, label)
 
 
-def read_route(fields: Fields, sets: Sets) -> Route:
-    look = read_look(fields, sets)
+def read_route(fields: Fields, workspaces: Workspaces) -> Route:
+    look = read_look(fields, workspaces)
     shown = _model(fields, look.models, "routing")
     iterations = None if fields.missing("iterations") else fields.whole("iterations", 1, 10)
     parts = fields.whole("parts", 1, 32, default=12)
     return Route(look.models, look.source, look.move, shown, iterations, parts)
 
 
-def read_decode(fields: Fields, sets: Sets) -> Decode:
-    models = read_set(fields, sets)
+def read_decode(fields: Fields, workspaces: Workspaces) -> Decode:
+    models = read_workspace(fields, workspaces)
     shown = _model(fields, models, "decode")
     label = fields.whole("class", 0, len(models.classes) - 1)
     assert shown.pose_dim is not None

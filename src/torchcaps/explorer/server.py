@@ -23,12 +23,12 @@ from torchcaps.explorer.picture import read_picture
 from torchcaps.explorer.python_code import python_code
 from torchcaps.explorer.refusal import Refused
 from torchcaps.explorer.requests import (
-    Sets,
+    Workspaces,
     read_decode,
     read_look,
     read_route,
-    read_set,
     read_sweep,
+    read_workspace,
 )
 from torchcaps.explorer.routing_view import routing
 from torchcaps.explorer.state import Explorer
@@ -43,7 +43,7 @@ Answer = dict[str, Any]
 def make_app(explorer: Explorer, host: str = "127.0.0.1") -> Starlette:
     """The page and its API, for a server that listens on `host`."""
     mimetypes.add_type("text/javascript", ".js")  # some systems call it plain text
-    sets = explorer.sets
+    workspaces = explorer.workspaces
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -54,13 +54,13 @@ def make_app(explorer: Explorer, host: str = "127.0.0.1") -> Starlette:
         _get("state", lambda _: explorer.as_json()),
         _get("training", lambda _: explorer.trainer.as_json()),
         _get("figure", _figure),
-        _post("view", lambda fields: view(read_look(fields, sets))),
-        _post("sweep", lambda fields: sweep(read_sweep(fields, sets))),
-        _post("routing", lambda fields: routing(read_route(fields, sets))),
-        _post("decode", lambda fields: decode(read_decode(fields, sets))),
-        _post("python", lambda fields: {"code": python_code(read_look(fields, sets))}),
-        _post("train", lambda fields: explorer.train(read_set(fields, sets).id)),
-        _picture(sets),
+        _post("view", lambda fields: view(read_look(fields, workspaces))),
+        _post("sweep", lambda fields: sweep(read_sweep(fields, workspaces))),
+        _post("routing", lambda fields: routing(read_route(fields, workspaces))),
+        _post("decode", lambda fields: decode(read_decode(fields, workspaces))),
+        _post("python", lambda fields: {"code": python_code(read_look(fields, workspaces))}),
+        _post("train", lambda fields: explorer.train(read_workspace(fields, workspaces).id)),
+        _picture(workspaces),
         Mount("/", StaticFiles(directory=STATIC, html=True)),
     ]
     return Starlette(
@@ -100,12 +100,12 @@ def _post(name: str, answer: Callable[[Fields], Answer]) -> Route:
     return Route(f"/api/{name}", endpoint, methods=["POST"])
 
 
-def _picture(sets: Sets) -> Route:
-    """POST /api/picture?set=SET&ink=0|1, the bytes of a file."""
+def _picture(workspaces: Workspaces) -> Route:
+    """POST /api/picture?set=WORKSPACE&ink=0|1, the bytes of a file."""
 
     def work(query: Fields, content: bytes) -> Answer:
         drawn = query.text("ink", ["0", "1"]) == "1"
-        return read_picture(content, read_set(query, sets), drawn=drawn)
+        return read_picture(content, read_workspace(query, workspaces), drawn=drawn)
 
     async def endpoint(request: Request) -> Response:
         query = Fields(dict(request.query_params), "picture")

@@ -1,4 +1,4 @@
-"""What the server holds: its sets and the training of new ones."""
+"""What the server holds: its workspaces and the training of new ones."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,29 +11,30 @@ from torchcaps.explorer.refusal import Refused
 from torchcaps.explorer.run_discovery import RUNS, find_runs
 from torchcaps.explorer.trainer import RECIPES, Trainer
 from torchcaps.explorer.workspaces import CPU, Workspace, load_workspace
+from torchcaps.training import Recipe
 
 
 class Explorer:
-    """Shared by all requests. A set is replaced whole when its models were trained."""
+    """Shared by all requests. A workspace is replaced whole when its models were trained."""
 
     def __init__(
-        self, sets: dict[str, Workspace], root: Path = RUNS, device: torch.device = CPU
+        self, workspaces: dict[str, Workspace], root: Path = RUNS, device: torch.device = CPU
     ) -> None:
-        self.sets, self.device = sets, device
+        self.workspaces, self.device = workspaces, device
         self.trainer = Trainer(self._take, root)
 
     def as_json(self) -> dict[str, Any]:
         return {
             "version": torchcaps.__version__,
-            "sets": [models.as_json() for models in self.sets.values()],
+            "sets": [workspace.as_json() for workspace in self.workspaces.values()],
             "training": self.trainer.as_json(),
         }
 
     def train(self, id: str) -> dict[str, Any]:
-        """Begin to train the models of a set that has none."""
-        if self.sets[id].models:
+        """Begin to train the models of a workspace that has none."""
+        if self.workspaces[id].models:
             raise Refused(
-                f"train: expected a set without models; {id} has some; train others with: "
+                f"train: expected a workspace without models; {id} has some; train others with: "
                 "torchcaps train",
                 409,
             )
@@ -44,12 +45,14 @@ class Explorer:
         self.trainer.close()
 
     def _take(self, id: str, folders: list[Path]) -> None:
-        self.sets[id] = load_workspace(id, folders, self.sets[id].recipe, self.device)
+        recipe = self.workspaces[id].recipe
+        self.workspaces[id] = load_workspace(id, folders, recipe, self.device)
 
 
 def open_explorer(runs: Sequence[str], device: torch.device = CPU) -> Explorer:
-    """The sets of these runs and studies (see `find_runs`), their models on `device`; a set without
-    models shows the data that they would be trained on."""
+    """The workspaces of these runs and studies (see `find_runs`), their models on `device`; one
+    without models shows the data that they would be trained on."""
     found = find_runs(runs)
-    sets = {id: load_workspace(id, found[id], RECIPES[id][0], device) for id in found}
-    return Explorer(sets, device=device)
+    recipes = {id: RECIPES[id][0] if id in RECIPES else Recipe() for id in found}
+    workspaces = {id: load_workspace(id, found[id], recipes[id], device) for id in found}
+    return Explorer(workspaces, device=device)

@@ -1,4 +1,4 @@
-"""Trains the models of a set, one after another, beside the server."""
+"""Trains the models of a workspace, one after another, beside the server."""
 
 import json
 import subprocess
@@ -17,15 +17,7 @@ from torchcaps.training.run_folder import create_run, read_metrics
 _FACES: dict[str, Any] = {
     "data": "faces", "train_images": 2000, "epochs": 10, "data_options": {"missing": 0.75}
 }  # fmt: skip
-# About a minute on two cores, most of it for the network that turns with its input.
-RECIPES = {
-    "digits": (
-        Recipe(model="capsnet_small", epochs=20),
-        Recipe(model="equivariant_capsnet", epochs=10, lr=3e-3, schedule="cosine"),
-        Recipe(model="cnn", epochs=20),
-    ),
-    "faces": (Recipe(model="capsnet_small", **_FACES), Recipe(model="cnn", **_FACES)),
-}
+RECIPES = {"faces": (Recipe(model="capsnet_small", **_FACES), Recipe(model="cnn", **_FACES))}
 _SECONDS_TO_END = 5
 
 
@@ -34,7 +26,7 @@ class _Place:
     """Where training stands."""
 
     state: Literal["idle", "running", "done", "failed"] = "idle"
-    set: str | None = None
+    workspace: str | None = None
     recipe: Recipe | None = None
     folder: Path | None = None
     models_done: int = 0
@@ -44,7 +36,7 @@ class _Place:
 
 class Trainer:
     """One training at a time. `finished(id, folders)` is called in a thread of its own once all
-    models of the set `id` are trained in folders below `root`."""
+    models of the workspace `id` are trained in folders below `root`."""
 
     def __init__(self, finished: Callable[[str, list[Path]], None], root: Path) -> None:
         self._finished, self._root = finished, root
@@ -54,7 +46,7 @@ class Trainer:
         self._closed = False
 
     def start(self, id: str) -> None:
-        """Begin with the models of this set; refused while others are trained."""
+        """Begin with the models of this workspace; refused while others are trained."""
         with self._lock:
             if self._place.state == "running":
                 raise Refused("train: expected one training at a time; wait for this one", 409)
@@ -67,7 +59,7 @@ class Trainer:
         records = read_metrics(place.folder) if place.folder else []
         return {
             "state": place.state,
-            "set": place.set,
+            "set": place.workspace,
             "model": place.recipe.model if place.recipe else None,
             "epoch": len(records),
             "epochs": place.recipe.epochs if place.recipe else 0,
@@ -103,7 +95,7 @@ class Trainer:
             self._place = _Place("failed", id, models=len(recipes), message=message)
         else:
             count = len(recipes)
-            self._place = _Place("done", id, None, None, count, count, "the set is trained")
+            self._place = _Place("done", id, None, None, count, count, "training finished")
 
     def _train_one(self, recipe: Recipe, folder: Path) -> None:
         """Raises a `RuntimeError` with the command's last words if it fails."""

@@ -1,4 +1,4 @@
-"""What the models say of an image, moved and as it was."""
+"""What the models predict for an image, moved and as it was."""
 
 from typing import Any
 
@@ -10,7 +10,8 @@ from torchcaps.data.transforms import affine
 from torchcaps.explorer.figure import draw_figure
 from torchcaps.explorer.pixels import pixels_json
 from torchcaps.explorer.requests import Decode, Drawn, Indexed, Look, Source, Sweep
-from torchcaps.explorer.workspaces import Shown, Workspace
+from torchcaps.explorer.shown import Shown
+from torchcaps.explorer.workspaces import Workspace
 from torchcaps.models import Output
 
 SWEEP = tuple(float(degrees) for degrees in range(-180, 181, 10))
@@ -35,7 +36,7 @@ def moved_image(look: Look) -> Tensor:
 
 @torch.inference_mode()
 def view(look: Look) -> dict[str, Any]:
-    """The image, moved, in the eyes of every model of its set."""
+    """The image, moved, and the answer of every model of its workspace."""
     original, label = image_of(look.source, look.models)
     moved = affine(original[None], **look.move._asdict())[0]
     # Upright beside it, in one forward: cheaper to ask again than to remember for every page.
@@ -50,7 +51,7 @@ def view(look: Look) -> dict[str, Any]:
 
 @torch.inference_mode()
 def sweep(request: Sweep) -> dict[str, Any]:
-    """The score of one class while the image turns all around, its other moves as they are."""
+    """The probability of one class at rotations over the full circle, other moves unchanged."""
     original, label = image_of(request.source, request.models)
     if request.label is not None:
         label = request.label
@@ -60,12 +61,12 @@ def sweep(request: Sweep) -> dict[str, Any]:
     turned = affine(images, **{**request.move._asdict(), "degrees": torch.tensor(SWEEP)})
     curves = []
     for shown in request.models.models:
-        scores = _scores(shown, shown(turned))
+        out = shown(turned)
         curves.append(
             {
                 "model": shown.id,
-                "scores": scores[:, label].tolist(),
-                "right": (scores.argmax(-1) == label).tolist(),
+                "probabilities": shown.model.probabilities(out)[:, label].tolist(),
+                "right": (out.scores.argmax(-1) == label).tolist(),
             }
         )
     return {"degrees": list(SWEEP), "class": label, "curves": curves}
@@ -73,7 +74,7 @@ def sweep(request: Sweep) -> dict[str, Any]:
 
 @torch.inference_mode()
 def decode(request: Decode) -> dict[str, Any]:
-    """What a pose looks like: all other capsules are silent."""
+    """What a pose looks like, all other capsules being 0."""
     model = request.shown.model
     device = request.shown.device
     poses = torch.zeros(1, model.num_classes, len(request.pose), device=device)
@@ -83,14 +84,9 @@ def decode(request: Decode) -> dict[str, Any]:
     return {"image": pixels_json(image[0])}
 
 
-def _scores(shown: Shown, out: Output) -> Tensor:
-    return out.scores if shown.has_lengths else out.scores.softmax(-1)
-
-
 def _answer(shown: Shown, out: Output) -> dict[str, Any]:
     """Of a batch of two, the moved image and the upright one."""
-    scores = _scores(shown, out)[0]
-    winner = int(scores.argmax())
+    winner = int(out.scores[0].argmax())
     pose = upright = turn = picture = None
     if out.poses is not None:
         pose, upright = out.poses[0, winner], out.poses[1, winner]
@@ -100,7 +96,8 @@ def _answer(shown: Shown, out: Output) -> dict[str, Any]:
         picture = pixels_json(out.reconstruction[0])
     return {
         "model": shown.id,
-        "scores": scores.tolist(),
+        "probabilities": shown.model.probabilities(out)[0].tolist(),
+        "scores": out.scores[0].tolist(),
         "winner": winner,
         "pose": None if pose is None else pose.tolist(),
         "upright_pose": None if upright is None else upright.tolist(),

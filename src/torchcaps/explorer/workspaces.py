@@ -1,4 +1,4 @@
-"""Sets: models that look at the same kind of image, and test images for them."""
+"""Workspaces: networks for one kind of image, and test images for them."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -6,57 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from torchcaps.data import ImageDataset
+from torchcaps.explorer.first_view import first_view
 from torchcaps.explorer.refusal import Refused
-from torchcaps.models import Model, Output, load_model
+from torchcaps.explorer.shown import Shown, show
+from torchcaps.models import Model, load_model
+from torchcaps.models.pretrained import model_folder
 from torchcaps.training import Recipe
 from torchcaps.training.run_folder import CONFIG
 
-SETS = ("digits", "faces")
+WORKSPACES = ("digits", "faces")
 CPU = torch.device("cpu")
 _FIRST = 50  # images of each class that a page may choose among
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A model of a set: its weights, and what a page can ask of it."""
-
-    id: str
-    folder: str
-    model: Model
-    pose_dim: int | None
-
-    iterations: int | None  # of its routing; None without
-    can: dict[str, bool]
-
-    @property
-    def device(self) -> torch.device:
-        return next(self.model.parameters()).device
-
-    def __call__(self, images: Tensor) -> Output:
-        """The model's answer to images that lie on any device."""
-        return self.model(images.to(self.device))
-
-    @property
-    def has_lengths(self) -> bool:
-        """Whether its scores are lengths of capsules, not logits."""
-        return self.model.score_kind != "logits"
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "id": self.id,
-            "name": self.model.name,
-            "folder": self.folder,
-            "kind": "lengths" if self.has_lengths else "probabilities",
-            "parameters": sum(p.numel() for p in self.model.parameters()),
-            "pose_dim": self.pose_dim,
-            "iterations": self.iterations,
-            "orientations": self.model.orientations,
-            "window": self.model.window if self.model.orientations else None,
-            "can": self.can,
-        }
 
 
 @dataclass(frozen=True)
@@ -75,6 +37,11 @@ class Workspace:
     @property
     def classes(self) -> tuple[str, ...]:
         return self.test_set.classes
+
+    @cached_property
+    def first_view(self) -> dict[str, Any] | None:
+        """See `first_view`; faces open with a drawing."""
+        return None if self.id == "faces" else first_view(self.models, self.test_set)
 
     @cached_property
     def by_id(self) -> dict[str, Shown]:
@@ -98,27 +65,33 @@ class Workspace:
                 (labels == k).nonzero().flatten()[:_FIRST].tolist()
                 for k in range(len(self.classes))
             ],
+            "first_view": self.first_view,
             "models": [shown.as_json() for shown in self.models],
         }
 
 
 def workspace_of(recipe: Recipe) -> str:
-    """The id of the set that a run with this recipe belongs to."""
+    """The id of the workspace that a run with this recipe belongs to."""
     wholes = recipe.data_options.get("task", "wholes") == "wholes"
     return "faces" if recipe.data == "faces" and wholes else "digits"
+
+
+def recipe_of(folder: Path) -> Recipe:
+    """That of a run, or of a network that comes with the package."""
+    return Recipe.load(model_folder(folder) / CONFIG)
 
 
 def load_workspace(
     id: str, folders: list[Path], recipe: Recipe, device: torch.device = CPU
 ) -> Workspace:
-    """The models in `folders`, on `device`, and the test images of the first; of `recipe` if there
-    are none.
+    """The models in `folders` (or that come with the package, by name), on `device`, and the test
+    images of the first; of `recipe` if there are none.
 
     Raises a `ValueError` for a model that cannot be loaded, that answers with NaN, or that
     does not fit the others.
     """
     if folders:
-        recipe = Recipe.load(folders[0] / CONFIG)
+        recipe = recipe_of(folders[0])
     test_set = recipe.load_data("test")
     models: list[Shown] = []
     for folder in folders:
@@ -126,7 +99,7 @@ def load_workspace(
         _check_fits(model, folder, test_set, folders[0])
         taken = sum(shown.model.name == model.name for shown in models)
         name = f"{model.name}-{taken + 1}" if taken else model.name
-        models.append(_shown(name, folder, model))
+        models.append(show(name, folder, model))
     return Workspace(id, recipe, test_set, tuple(models))
 
 
@@ -137,27 +110,3 @@ def _check_fits(model: Model, folder: Path, test_set: ImageDataset, first: Path)
             f"{', '.join(test_set.classes)}, as {first} has; got one for {model.in_shape} of "
             f"{', '.join(model.classes)}; explore them one after the other"
         )
-
-
-@torch.inference_mode()
-def _shown(id: str, folder: Path, model: Model) -> Shown:
-    """Asks the model once what it can. The first forward also makes what later ones reuse."""
-    image = torch.zeros(1, *model.in_shape, device=next(model.parameters()).device)
-    out, explanation = model(image), model.explain(image)
-    if not bool(out.scores.isfinite().all()):
-        raise ValueError(
-            f"explore, {folder}: expected a model with finite scores; got NaN or infinity; its "
-            "training diverged, train it again with a smaller lr"
-        )
-    return Shown(
-        id,
-        str(folder),
-        model,
-        pose_dim=None if out.poses is None else out.poses.shape[-1],
-        iterations=None if explanation is None else len(explanation.couplings),
-        can={
-            "decode": out.reconstruction is not None,
-            "angle": model.angle(out) is not None,
-            "routing": explanation is not None,
-        },
-    )

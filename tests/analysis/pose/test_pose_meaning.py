@@ -23,9 +23,8 @@ class Puppet(CapsNet):
     def forward(self, images, labels=None):
         poses = images[:, 0, :3, :5]
         scores = poses.norm(dim=-1)
-        return Output(
-            scores, poses, self.decode(poses, scores.argmax(-1) if labels is None else labels)
-        )
+        index = scores.argmax(-1) if labels is None else labels
+        return Output(scores, poses, reconstruction=self.decode(poses, index))
 
 
 class Hand(nn.Module):

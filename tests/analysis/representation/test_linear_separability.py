@@ -1,4 +1,4 @@
-"""What a linear reader can tell, where it is known how much that is."""
+"""Separability by a linear classifier, where it is known."""
 
 import pytest
 import torch
@@ -29,53 +29,55 @@ def placed(rows, size=16):
     return images
 
 
-def test_what_is_the_same_of_a_face_and_its_twin_tells_exactly_nothing():
-    """Whatever a reader says of the one it says of the other: half of it is right."""
+def test_a_twin_that_is_the_face_is_not_separable():
+    """Both get the same class, so that half of all are classified correctly."""
     torch.manual_seed(0)
     faces = torch.rand(40, 1, 3, 3)
     assert linear_separability(as_they_are, faces, {"itself": faces}) == {"pixels": 50}
 
 
-def test_what_is_all_the_same_tells_nothing_either():
-    told = linear_separability(
+def test_images_that_are_all_the_same_are_not_separable():
+    found = linear_separability(
         as_they_are, torch.ones(12, 1, 2, 2), {"same": torch.ones(12, 1, 2, 2)}
     )
-    assert told == {"pixels": 50}
+    assert found == {"pixels": 50}
 
 
-def test_a_pixel_that_says_it_tells_all_and_kinds_are_averaged():
+def test_one_pixel_separates_and_kinds_are_averaged():
     torch.manual_seed(0)
     noise = torch.rand(40, 5)
     faces, bright, same = noise.clone(), noise.clone(), noise.clone()
     bright[:, 2] += 5
-    told = linear_separability(
+    found = linear_separability(
         as_they_are, pixels(faces), {"bright": pixels(bright), "same": pixels(same)}
     )
-    assert told == {"pixels": 75}
+    assert found == {"pixels": 75}
 
 
-def test_what_no_line_divides_is_not_told():
+def test_what_no_plane_divides_is_not_separable():
     """Faces lie on both sides of their twins."""
     faces = torch.tensor([[-3.0], [3.0]]).repeat(40, 1)
-    told = linear_separability(as_they_are, pixels(faces), {"between": pixels(0 * faces)})
-    assert told["pixels"] <= 60
+    found = linear_separability(as_they_are, pixels(faces), {"between": pixels(0 * faces)})
+    assert found["pixels"] <= 60
 
 
-def test_places_are_told_until_the_pool_is_as_large_as_they_are_apart():
+def test_places_are_separable_until_the_pool_is_as_large_as_their_distance():
     """Dots four rows apart, in one window of 8x8 and in two of 4x4."""
     rows = torch.zeros(64, dtype=torch.long)
-    told = linear_separability(pools, placed(rows.tolist()), {"lower": placed((rows + 4).tolist())})
-    assert {name: told[name] for name in POOLS[:3]} == dict.fromkeys(POOLS[:3], 100)
-    assert told["3 pools"] == told["global pool"] == 50
+    found = linear_separability(
+        pools, placed(rows.tolist()), {"lower": placed((rows + 4).tolist())}
+    )
+    assert {name: found[name] for name in POOLS[:3]} == dict.fromkeys(POOLS[:3], 100)
+    assert found["3 pools"] == found["global pool"] == 50
 
 
-def test_the_reader_is_tested_on_what_it_has_not_seen():
-    """Numbers drawn anew for every image: told by heart where seen, not at all elsewhere."""
+def test_the_classifier_is_tested_on_held_out_images():
+    """Random images: separable where fitted, not elsewhere."""
     torch.manual_seed(0)
-    told = linear_separability(
+    found = linear_separability(
         as_they_are, torch.rand(80, 1, 20, 20), {"other": torch.rand(80, 1, 20, 20)}
     )
-    assert 20 <= told["pixels"] <= 80
+    assert 20 <= found["pixels"] <= 80
 
 
 @pytest.mark.parametrize("name", ["cnn", "pooled_cnn", "capsnet_small"])
@@ -83,12 +85,12 @@ def test_every_model_has_the_pools_and_its_layers(name):
     torch.manual_seed(0)
     model = tc.create_model(name, (1, 32, 32), 3)
     faces, twins = draw(24, ("face",)).images, draw(24, ("nose on forehead",)).images
-    told = measure_linear_separability(model, faces, {"twin": twins})
-    assert list(told)[: len(POOLS) + 1] == [*POOLS, "image"]
-    assert len(told) > len(POOLS) + 1
-    assert all(0 <= share <= 100 for share in told.values())
-    assert told == pytest.approx(measure_linear_separability(model, faces, {"twin": twins}))
-    assert told["image"] == linear_separability(as_they_are, faces, {"twin": twins})["pixels"]
+    found = measure_linear_separability(model, faces, {"twin": twins})
+    assert list(found)[: len(POOLS) + 1] == [*POOLS, "image"]
+    assert len(found) > len(POOLS) + 1
+    assert all(0 <= share <= 100 for share in found.values())
+    assert found == pytest.approx(measure_linear_separability(model, faces, {"twin": twins}))
+    assert found["image"] == linear_separability(as_they_are, faces, {"twin": twins})["pixels"]
 
 
 def test_batches_of_any_size_give_the_same():

@@ -193,5 +193,5 @@ def test_a_model_of_another_kind_is_refused():
         measure_pooling(model, face, {"twin": face})
     assert str(error.value) == (
         "measure_pooling, model: expected one that begins with a convolution and ReLU; got "
-        "equivariant_capsnet, whose maps are of another kind; take a capsnet, cnn or pooled_cnn"
+        "equivariant_capsnet, whose maps have orientations; take a capsnet, cnn or pooled_cnn"
     )
