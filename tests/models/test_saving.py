@@ -208,7 +208,7 @@ def test_the_hubs_own_reader_keeps_the_names_and_refuses_other_weights(saved):
 @pytest.mark.parametrize("path", ["nowhere", "./runs/nothing", "/no/such/folder", "a/b/c"])
 def test_a_missing_folder_is_named_without_asking_a_network(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    text = f"expected a model's folder, a hub id like user/name, or one of .*; got '{path}', which is no folder"
+    text = f"a hub id like user/name, or one of .*; got '{path}', which is no folder"
     with pytest.raises(ValueError, match=text):
         tc.load_model(path)
 

@@ -1,11 +1,11 @@
-"""`torchcaps models`: what can be built."""
+"""`torchcaps models`: what can be built, and what comes trained."""
 
 import torch
 from jsonargparse import Namespace
 from rich.console import Console
 from rich.table import Table
 
-from torchcaps.models import create_model
+from torchcaps.models import create_model, list_pretrained
 from torchcaps.models.catalogue import MODELS
 
 
@@ -16,4 +16,7 @@ def run(options: Namespace) -> None:
             model = create_model(name, in_shape=(1, 28, 28), num_classes=10)
         parameters = sum(p.numel() for p in model.parameters())
         table.add_row(name, f"{parameters:,}", MODELS.about(name))
-    Console().print(table)
+    trained = ", ".join(list_pretrained())
+    console = Console()
+    console.print(table)
+    console.print(f"Trained, ready for predict, evaluate and explore: {trained}.", highlight=False)

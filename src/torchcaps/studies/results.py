@@ -127,4 +127,7 @@ class Results:
     def from_json(cls, text: str) -> "Results":
         """Read back what `as_json` gave, or the results.json of a study."""
         rows = json.loads(text)["rows"]
-        return cls(Row(*row[:-1], float("nan") if row[-1] is None else row[-1]) for row in rows)
+        return cls(
+            Row(model, seed, condition, metric, float("nan") if value is None else value)
+            for model, seed, condition, metric, value in rows
+        )

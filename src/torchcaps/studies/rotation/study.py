@@ -20,7 +20,7 @@ from torchcaps.figures.images import image_grid
 from torchcaps.models import Model
 from torchcaps.studies.catalogue import Finding, Study
 from torchcaps.studies.experiment import Comparison, finish
-from torchcaps.studies.results import Results
+from torchcaps.studies.results import Results, Row
 from torchcaps.training.recipe import Schedule
 
 
@@ -111,11 +111,12 @@ def measure(
         results.add(name, "accuracy", curve.seeds(k), condition)
         errors = [test[k].reconstruction_mse for test in curve.tests]
         results.add(name, "reconstruction_mse", [e for e in errors if e is not None], condition)
-        if upright[0] is not None:
-            found = [_angles(model, test_set, degrees) for model in seeds]
-            turned = [a - b - degrees for a, b in zip(found, upright, strict=True)]
-            medians = [float(((t + 180) % 360 - 180).abs().median()) for t in turned]
-            results.add(name, "rotation_error", medians, condition)
+        for seed, (model, before) in enumerate(zip(seeds, upright, strict=True)):
+            after = _angles(model, test_set, degrees)
+            if before is not None and after is not None:
+                missed = (after - before - degrees + 180) % 360 - 180
+                error = float(missed.abs().median())
+                results.rows.append(Row(name, seed, condition, "rotation_error", error))
 
 
 @torch.no_grad()
