@@ -10,7 +10,9 @@ from torchcaps.studies.report import listed, write_report
 from torchcaps.studies.results import Results
 from torchcaps.studies.rotation.study import RotationOptions, table
 
-OPTIONS = RotationOptions(seeds=2, angles=(-45, 0, 45), train_images=5000, epochs=1)
+OPTIONS = RotationOptions(
+    seeds=2, angles=(-45, 0, 45), train_images=5000, epochs=1, shift=1, subpixel=True
+)
 OURS, SMALL, CNN = OPTIONS.models
 
 
