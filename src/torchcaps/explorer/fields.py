@@ -26,7 +26,7 @@ def parse_json(content: bytes, where: str) -> Fields:
 
 
 class Fields:
-    """A JSON object; `where` names it in messages. Keys that nobody asks for are let be."""
+    """A JSON object; `where` names it in messages. Other keys are ignored."""
 
     def __init__(self, value: object, where: str) -> None:
         if not isinstance(value, dict):

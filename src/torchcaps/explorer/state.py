@@ -51,8 +51,10 @@ class Explorer:
 
 def open_explorer(runs: Sequence[str], device: torch.device = CPU) -> Explorer:
     """The workspaces of these runs and studies (see `find_runs`), their models on `device`; one
-    without models shows the data that they would be trained on."""
-    found = find_runs(runs)
-    recipes = {id: RECIPES[id][0] if id in RECIPES else Recipe() for id in found}
-    workspaces = {id: load_workspace(id, found[id], recipes[id], device) for id in found}
+    whose models can be trained here shows their data until then."""
+    workspaces = {
+        id: load_workspace(id, folders, RECIPES[id][0] if id in RECIPES else Recipe(), device)
+        for id, folders in find_runs(runs).items()
+        if folders or id in RECIPES
+    }
     return Explorer(workspaces, device=device)

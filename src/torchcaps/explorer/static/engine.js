@@ -10,12 +10,12 @@ export class HttpEngine {
     return this.#get("api/state");
   }
 
-  /** A picture, moved, and what every model of its set says. */
+  /** A picture, moved, and what every model of its set predicts. */
   view(question) {
     return this.#post("api/view", question);
   }
 
-  /** The scores of one class at every angle. */
+  /** The probabilities of one class at every angle. */
   sweep(question) {
     return this.#post("api/sweep", question);
   }

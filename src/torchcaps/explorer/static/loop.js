@@ -68,7 +68,7 @@ export class Loop {
     return view;
   }
 
-  /** The class whose score is followed: a face, the label, or what the first network said first. */
+  /** The class whose probability is followed: a face, the label, or the first network's first prediction. */
   #watchedOf({ label, answers }, { set, source }) {
     if (source.kind === "face") return Math.max(0, this.#context.set().classes.indexOf("face"));
     if (label !== null) return label;
@@ -125,5 +125,5 @@ function wordsFor({ label }, { source, transform }, classes) {
     pixels: () => "your picture",
     face: () => `a drawing of ${label === null ? "parts" : classes[label]}`,
   }[source.kind]();
-  return transform.degrees === 0 ? what : `${what}, turned by ${Math.round(transform.degrees)}°`;
+  return transform.degrees === 0 ? what : `${what}, rotated by ${Math.round(transform.degrees)}°`;
 }

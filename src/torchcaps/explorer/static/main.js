@@ -48,8 +48,12 @@ class Explorer {
     } catch (error) {
       return this.context.notice.show(error);
     }
-    const first = this.context.sets.find((one) => one.models.length > 0) ?? this.context.set("digits");
-    this.#open(fromHash(location.hash, this.context.sets) ?? freshState(first.id));
+    const first = this.context.sets.find((one) => one.models.length > 0) ?? this.context.sets[0];
+    this.#open(fromHash(location.hash, this.context.sets) ?? this.#fresh(first.id));
+  }
+
+  #fresh(id) {
+    return freshState(id, this.context.set(id).first_view);
   }
 
   /** Look at a set: its panels, or the offer to train. */
@@ -91,10 +95,10 @@ class Explorer {
   #switchTo(id) {
     if (id === this.store.state.set) return undefined;
     this.#remembered.set(this.store.state.set, this.store.state);
-    return this.#open(this.#remembered.get(id) ?? freshState(id));
+    return this.#open(this.#remembered.get(id) ?? this.#fresh(id));
   }
 
-  /** A set that has networks. */
+  /** Go to a set that has networks. */
   async #ready() {
     const other = this.context.sets.find((one) => one.models.length > 0);
     if (this.context.set().models.length === 0) await this.#switchTo(other.id);
@@ -132,7 +136,7 @@ class Explorer {
 
   async #trained(id) {
     await this.context.read();
-    if (this.store.state.set === id) await this.#open(freshState(id));
+    if (this.store.state.set === id) await this.#open(this.#fresh(id));
   }
 
   async #scramble() {
@@ -157,7 +161,7 @@ class Explorer {
     const { text, whole } = toHash(this.store.state);
     const address = `${location.origin}${location.pathname}#${text}`;
     const copied = await copyText(address);
-    if (!whole) this.context.notice.tell("The link has everything but the picture, which is too large for an address.");
+    if (!whole) this.context.notice.tell("The link has everything except the picture, which is too large for an address.");
     else if (copied) this.context.notice.tell("The link is copied. It works wherever the same networks are served.");
     else this.context.notice.tell(`The browser did not allow copying. The link: ${address}`);
   }

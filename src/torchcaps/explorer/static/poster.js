@@ -1,4 +1,4 @@
-// The view as one picture: what was seen, what each network said, the pose and what it looks like.
+// The view as one picture: the input, what each network predicts, the pose and its reconstruction.
 
 import { paint, rgb } from "./pixels.js";
 
@@ -13,14 +13,14 @@ export function drawPoster({ view, decoded }, { classes, models }, look, colour)
   [canvas.width, canvas.height] = [WIDTH * 2, height * 2];
   const pen = new Pen(canvas.getContext("2d"));
   pen.box(0, 0, WIDTH, height, "--page");
-  pen.text("A capsule says whether, and how.", MARGIN, MARGIN + 26, { size: 34, weight: 700 });
+  pen.text("A capsule encodes presence and pose.", MARGIN, MARGIN + 26, { size: 34, weight: 700 });
   pen.text(headline(view, classes), MARGIN, MARGIN + 60, { size: 18, colour: "--soft" });
   const top = MARGIN + 96;
   pen.picture(view.image, view.tone, MARGIN, top, SIDE);
   const room = (WIDTH - 2 * MARGIN - SIDE - 44) / models.length;
   models.forEach((model, k) => {
     const x = MARGIN + SIDE + 44 + k * room;
-    scores(pen, model, view, classes, x, top, room - 32, colour(model.id));
+    probabilities(pen, model, view, classes, x, top, room - 32, colour(model.id));
   });
   if (look.answer?.pose) {
     const y = height - MARGIN - 210;
@@ -28,7 +28,7 @@ export function drawPoster({ view, decoded }, { classes, models }, look, colour)
     const drawn = decoded ?? look.answer.reconstruction;
     if (drawn) {
       pen.picture(drawn, view.tone, WIDTH - MARGIN - 170, y + 20, 170);
-      pen.text("drawn from the pose", WIDTH - MARGIN - 170, y + 6, { size: 14, colour: "--soft" });
+      pen.text("reconstruction", WIDTH - MARGIN - 170, y + 6, { size: 14, colour: "--soft" });
     }
   }
   pen.text("torchcaps explorer", WIDTH - MARGIN, MARGIN + 26, { size: 16, colour: "--soft", align: "right" });
@@ -36,24 +36,24 @@ export function drawPoster({ view, decoded }, { classes, models }, look, colour)
 }
 
 function headline(view, classes) {
-  const angle = (answer) => (answer.angle === null ? "" : ` and reads ${Math.round(answer.angle)}°`);
-  const told = view.answers.map((answer) => `${answer.model} says ${classes[answer.winner]}${angle(answer)}`);
+  const angle = (answer) => (answer.angle === null ? "" : ` at ${Math.round(answer.angle)}°`);
+  const told = view.answers.map((answer) => `${answer.model} predicts ${classes[answer.winner]}${angle(answer)}`);
   const words = view.words[0].toUpperCase() + view.words.slice(1);
   return `${words}: ${told.join(", ")}.`;
 }
 
-function scores(pen, model, view, classes, x, top, width, accent) {
+function probabilities(pen, model, view, classes, x, top, width, accent) {
   const answer = view.answers.find((one) => one.model === model.id);
   pen.box(x, top + 2, 12, 12, accent);
   pen.text(model.id, x + 20, top + 14, { size: 16, weight: 650 });
-  pen.text(model.kind === "lengths" ? "lengths of capsules" : "softmax", x, top + 36, { size: 13, colour: "--soft" });
-  answer.scores.forEach((score, label) => {
+  pen.text("probabilities", x, top + 36, { size: 13, colour: "--soft" });
+  answer.probabilities.forEach((probability, label) => {
     const y = top + 62 + label * 24;
     const winner = label === answer.winner;
     pen.text(classes[label], x, y + 5, { size: 14, weight: winner ? 700 : 400 });
     pen.box(x + 52, y - 5, width - 100, 10, "--paper");
-    pen.box(x + 52, y - 5, (width - 100) * Math.min(1, score), 10, winner ? accent : "--strong-line");
-    pen.text(score.toFixed(2), x + width, y + 5, { size: 13, colour: "--soft", align: "right" });
+    pen.box(x + 52, y - 5, (width - 100) * probability, 10, winner ? accent : "--strong-line");
+    pen.text(probability.toFixed(2), x + width, y + 5, { size: 13, colour: "--soft", align: "right" });
   });
 }
 
@@ -63,7 +63,7 @@ function poseOf(pen, { model, answer }, classes, y, accent) {
   const most = Math.max(...answer.pose.map(Math.abs), ...(answer.upright_pose ?? []).map(Math.abs), 0.1);
   const step = width / answer.pose.length;
   const middle = y + 110;
-  pen.text(`Pose of ${classes[answer.winner]} in ${model.id}, the upright one behind it`, left, y + 6, { size: 14, colour: "--soft" });
+  pen.text(`Pose of ${classes[answer.winner]} in ${model.id}; in grey, that of the original picture`, left, y + 6, { size: 14, colour: "--soft" });
   pen.box(left, middle, width, 1, "--strong-line");
   const bars = (values, share, ink) =>
     values?.forEach((value, k) => {

@@ -2,18 +2,18 @@
 
 export const UPRIGHT = Object.freeze({ degrees: 0, scale: 1, dx: 0, dy: 0, shear: 0 });
 
-/** What a set looks like when it is opened for the first time. */
-export function freshState(set) {
+/** A set as it is first opened: with {image, degrees} where the server proposes such a view. */
+export function freshState(set, first = null) {
   return {
     set,
     tab: "test",
-    source: { kind: "test", index: 0 },
-    transform: UPRIGHT,
+    source: { kind: "test", index: first?.image ?? 0 },
+    transform: { ...UPRIGHT, degrees: first?.degrees ?? 0 },
     // Which network is looked into; null is the first that has poses.
     model: null,
     // What is added to each number of the measured pose; null is nothing.
     delta: null,
-    // By how many orientations the pose is turned, for networks whose poses have orientations.
+    // By how many orientations the pose is rotated, for networks whose poses have orientations.
     roll: 0,
     // How many iterations are routed (null: as trained), and which of them is shown (null: the last).
     iterations: null,

@@ -1,10 +1,11 @@
-// What every network says of the picture: a bar a class, side by side.
+// What every network predicts for the picture: a bar for each class, side by side.
 
 import { h, put, say, set } from "../dom.js";
 
 // A screen reader is told once the picture has come to rest.
 const REST = 800;
-const KINDS = { lengths: "lengths of capsules", probabilities: "softmax, adds up to 1" };
+// What a network's scores are; the bars are their softmax.
+export const KINDS = { lengths: "capsule length", activations: "capsule activation", logits: "logit" };
 
 export class AnswersPanel {
   #context;
@@ -26,21 +27,25 @@ export class AnswersPanel {
     for (const answer of view.answers) {
       const card = this.#cards.get(answer.model);
       const right = view.label === null ? null : answer.winner === view.label;
-      const verdict = right === null ? "" : right ? "✓ right" : `✗ it is ${article(classes[view.label])}`;
+      const verdict = right === null ? "" : right ? "✓ correct" : `✗ label: ${classes[view.label]}`;
       say(card.name, classes[answer.winner]);
+      say(card.raw, `${card.kind} ${answer.scores[answer.winner].toFixed(2)}`);
       say(card.verdict, verdict);
       card.verdict.dataset.right = String(right);
-      answer.scores.forEach((score, label) => {
+      answer.probabilities.forEach((probability, label) => {
         const { row, bar, value } = card.rows[label];
-        bar.style.setProperty("--score", score);
-        say(value, score.toFixed(2).replace(/^0/, ""));
+        bar.style.setProperty("--share", probability);
+        say(value, probability.toFixed(2).replace(/^0/, ""));
         row.classList.toggle("winner", label === answer.winner);
         row.classList.toggle("label", label === view.label);
-        set(row, { "aria-label": `${classes[label]}: ${score.toFixed(3)}` });
+        set(row, {
+          "aria-label": `${classes[label]}: ${probability.toFixed(3)}`,
+          title: `probability ${probability.toFixed(3)}, ${card.kind} ${answer.scores[label].toFixed(3)}`,
+        });
       });
     }
     clearTimeout(this.timer);
-    const told = view.answers.map((answer) => `${answer.model} says ${classes[answer.winner]}`);
+    const told = view.answers.map((answer) => `${answer.model} predicts ${classes[answer.winner]}`);
     this.timer = setTimeout(() => say(document.getElementById("status"), `${view.words}: ${told.join(", ")}`), REST);
   }
 
@@ -53,21 +58,19 @@ export class AnswersPanel {
     });
     const name = h("strong");
     const verdict = h("span", { class: "verdict" });
+    const raw = h("span", { class: "raw" });
+    const kind = KINDS[model.kind];
+    const gain = model.gain === 1 ? "" : ` · gain ${model.gain.toPrecision(2)}`;
     const element = h(
       "article",
       { class: "card", "--accent": this.#context.colour(model.id), "data-model": model.id },
       h("h3", {}, h("i", { class: "swatch" }), breakable(model.id)),
-      h("p", { class: "kind", title: `${model.parameters.toLocaleString("en")} parameters, from ${model.folder}` }, KINDS[model.kind]),
-      h("p", { class: "says" }, h("span", { class: "soft" }, "says "), name, " ", verdict),
-      h("ul", { "aria-label": `Scores of ${model.id}` }, rows.map(({ row }) => row)),
+      h("p", { class: "kind", title: `${model.parameters.toLocaleString("en")} parameters, from ${model.folder}` }, raw, gain),
+      h("p", { class: "says" }, h("span", { class: "soft" }, "predicts "), name, " ", verdict),
+      h("ul", { "aria-label": `Probabilities of ${model.id}` }, rows.map(({ row }) => row)),
     );
-    return { element, rows, name, verdict };
+    return { element, rows, name, verdict, raw, kind };
   }
-}
-
-/** A digit is "a 7", a word "a face". */
-function article(name) {
-  return /^(8|11|18|[aeiou])/i.test(name) ? `an ${name}` : `a ${name}`;
 }
 
 /** A name that may be broken after an underscore. */

@@ -38,7 +38,7 @@ export class FacePanel {
         "div",
         { class: "row" },
         button("Scramble", () => this.scramble()),
-        button("Put back", () => this.#fetch("face", this.#seed)),
+        button("Restore", () => this.#fetch("face", this.#seed)),
         button("New face", () => this.#fetch("face", this.#seed + 1)),
         button("House", () => this.#fetch("house", this.#seed)),
         button("Car", () => this.#fetch("car", this.#seed)),
@@ -98,7 +98,7 @@ export class FacePanel {
 
   #change(patch) {
     if (!this.#figure) return;
-    // A smile leaves a face a face; of parts in other places nobody knows what they are.
+    // With another smile a face stays a face; with moved parts its label is unknown.
     const edited = this.#store.state.edited || "parts" in patch;
     this.#store.set({ edited, source: { kind: "face", figure: { ...this.#figure, ...patch } } });
   }
@@ -128,7 +128,7 @@ export class FacePanel {
       rx: across * size,
       ry: down * size,
       transform: `translate(${x + dx} ${y + dy}) rotate(${-(part.rotation + transform.degrees)})`,
-      "aria-label": `${part.name}${shown ? "" : ", hidden"}: arrow keys move it, comma and full stop turn it, plus and minus scale it, Delete hides or shows it`,
+      "aria-label": `${part.name}${shown ? "" : ", hidden"}: arrow keys move it, comma and full stop rotate it, plus and minus scale it, Delete hides or shows it`,
       "data-part": part.name,
     });
     handle.classList.toggle("gone", !shown);

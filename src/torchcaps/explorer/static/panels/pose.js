@@ -1,7 +1,8 @@
-// The winning capsule's vector: signed bars, and how far it has turned.
+// The vector of the predicted class: signed bars, and how far it has rotated.
 
 import { onWidth, scale } from "../chart.js";
 import { h, put, s, say } from "../dom.js";
+import { KINDS } from "./answers.js";
 import { drawAngle, drawRose } from "./dial.js";
 
 const HEIGHT = 150;
@@ -17,7 +18,7 @@ export class PosePanel {
     this.bars = s("svg", { class: "chart bars", role: "img" });
     this.dial = s("svg", { class: "dials", role: "img" });
     this.words = h("p", { class: "words" });
-    this.none = h("p", { class: "soft" }, "None of these networks has capsules to look into.");
+    this.none = h("p", { class: "soft" }, "None of these networks has capsules.");
     this.body = h("div", {}, this.bars, h("div", { class: "turn" }, this.dial, this.words));
     put(element, this.body, this.none);
     onWidth(this.bars, (width) => {
@@ -44,7 +45,7 @@ export class PosePanel {
     this.bars.setAttribute("aria-label", `The ${answer.pose.length} numbers of the pose of ${name}`);
     if (model.orientations) this.#drawRose(model, answer, state);
     else this.#drawAngle(answer);
-    say(this.lead(), `${name}: ${model.kind === "lengths" ? "length" : "score"} ${answer.scores[answer.winner].toFixed(2)}`);
+    say(this.lead(), `${name}: ${KINDS[model.kind]} ${answer.scores[answer.winner].toFixed(2)}`);
   }
 
   lead() {
@@ -83,13 +84,13 @@ export class PosePanel {
 
   #drawAngle({ turn_of_pose: turn }) {
     drawAngle(this.dial, turn ?? 0);
-    this.dial.setAttribute("aria-label", "The angle between this pose and the upright one");
+    this.dial.setAttribute("aria-label", "The angle between this pose and that of the original picture");
     const degrees = Math.round(turn ?? 0);
     put(
       this.words,
       this.lead(),
       h("br"),
-      degrees === 0 ? "the upright pose itself" : `its pose points ${degrees}° away from the upright one, as a vector`,
+      degrees === 0 ? "the same pose as for the original picture" : `angle between this vector and that of the original picture: ${degrees}°`,
     );
   }
 
@@ -101,14 +102,14 @@ export class PosePanel {
       });
     const truth = state.transform.degrees;
     drawRose(this.dial, lengths(pose), upright && lengths(upright), { window: model.window, angle, truth });
-    this.dial.setAttribute("aria-label", "The pose at its orientations, the angle read off it and the true one");
+    this.dial.setAttribute("aria-label", "The pose at its orientations, the measured angle and the true one");
     const beyond = Math.abs(truth) > model.window;
     put(
       this.words,
       this.lead(),
       h("br"),
-      `reads a turn of ${Math.round(angle ?? 0)}°; truly ${Math.round(truth)}° (dot). `,
-      h("span", { class: "soft" }, beyond ? `It looks within ±${model.window}°, the thick arc; this is beyond.` : `Its ${pose.length} numbers lie at ${model.orientations} orientations; they go round with the picture.`),
+      `measured rotation ${Math.round(angle ?? 0)}°, true rotation ${Math.round(truth)}° (dot). `,
+      h("span", { class: "soft" }, beyond ? `The network searches within ±${model.window}° (thick arc); this rotation is outside.` : `Its ${pose.length} numbers belong to ${model.orientations} orientations and rotate with the picture.`),
     );
   }
 }

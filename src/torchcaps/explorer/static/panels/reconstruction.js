@@ -1,4 +1,4 @@
-// The picture drawn from the pose alone, and a slider for each number of it.
+// The picture decoded from the pose alone, and a slider for each of its numbers.
 
 import { h, put, say, set } from "../dom.js";
 import { difference, paint, paintSigned, rgb } from "../pixels.js";
@@ -36,10 +36,10 @@ export class ReconstructionPanel {
     this.measured = figure("measured pose");
     this.moved = figure("after the sliders");
     this.difference = figure("difference");
-    this.back = h("button", { type: "button", id: "measured", onclick: () => this.#store.set({ delta: null, roll: 0 }) }, "Return to the measured pose");
+    this.back = h("button", { type: "button", id: "measured", onclick: () => this.#store.set({ delta: null, roll: 0 }) }, "Reset to the measured pose");
     this.wider = h("button", { type: "button", onclick: () => this.#widen() });
-    this.turn = slider("turn it", {
-      least: -4, most: 4, step: 1, label: "Turn the pose by some orientations",
+    this.turn = slider("rotate", {
+      least: -4, most: 4, step: 1, label: "Rotate the pose by some orientations",
       told: (value) => `${Math.round(value * this.step * 10) / 10}°`,
       oninput: (value) => this.#store.set({ roll: value }),
     });
@@ -63,7 +63,7 @@ export class ReconstructionPanel {
     this.body.hidden = answer?.reconstruction == null;
     this.none.hidden = !this.body.hidden;
     if (this.body.hidden) {
-      say(this.none, model ? `${model.id} was trained without a decoder; it cannot draw.` : "None of these networks can draw.");
+      say(this.none, model ? `${model.id} has no decoder.` : "None of these networks has a decoder.");
       return;
     }
     this.body.style.setProperty("--accent", this.#context.colour(model.id));
@@ -97,7 +97,7 @@ export class ReconstructionPanel {
     this.#dim = dim;
     this.#sliders = Array.from({ length: dim }, (_, k) =>
       slider(`${k + 1}`, {
-        least: -this.#range, most: this.#range, step: 0.005, label: `Number ${k + 1} of the pose, added to what was measured`,
+        least: -this.#range, most: this.#range, step: 0.005, label: `Number ${k + 1} of the pose, added to the measured value`,
         told: (value) => (value === 0 ? "0" : `${value > 0 ? "+" : "−"}${Math.abs(value).toFixed(2)}`),
         oninput: (value) => this.#change(k, value),
       }),

@@ -42,7 +42,7 @@ export class RoutingPanel {
     const model = this.#context.lookInto();
     this.body.hidden = !this.wanted;
     this.none.hidden = this.wanted;
-    if (!this.wanted) return say(this.none, model ? `${model.id} does not route.` : "None of these networks routes.");
+    if (!this.wanted) return say(this.none, model ? `${model.id} has no routing.` : "None of these networks has routing.");
     const most = state.iterations ?? model.iterations;
     set(this.slider, { max: most });
     this.slider.value = state.shown ?? most;
@@ -154,15 +154,15 @@ export class RoutingPanel {
     if (this.#picked?.part !== undefined) {
       const { couplings, agreement, length } = parts[this.#picked.part];
       const best = couplings[at].indexOf(Math.max(...couplings[at]));
-      return `A part of length ${length.toFixed(2)} gives ${percent(couplings[at][best])} of its vote to ${classes[best]}; with that whole it agrees by ${agreement[best].toFixed(2)} (cosine).`;
+      return `A part of length ${length.toFixed(2)} gives ${percent(couplings[at][best])} of its vote to ${classes[best]}; agreement with that whole ${agreement[best].toFixed(2)} (cosine).`;
     }
     if (this.#picked?.whole !== undefined) {
       const whole = this.#picked.whole;
       const given = parts.reduce((sum, part) => sum + part.couplings[at][whole], 0) / parts.length;
-      return `${classes[whole]}: length ${lengths[at][whole].toFixed(2)}; the parts shown give it ${percent(given)} of their votes. Coloured: who supports it, grey: who speaks against it, at the end.`;
+      return `${classes[whole]}: length ${lengths[at][whole].toFixed(2)}; the parts shown give it ${percent(given)} of their votes. In colour, support after the last iteration; in grey, opposition.`;
     }
     const best = lengths[at].indexOf(Math.max(...lengths[at]));
     const even = at === 0 ? ` In the first iteration every vote is split evenly over the ${classes.length} wholes.` : "";
-    return `Iteration ${at + 1} of ${iterations}: ${classes[best]} is longest, ${lengths[at][best].toFixed(2)}. Coloured: who supports ${classes[winner]} at the end.${even}`;
+    return `Iteration ${at + 1} of ${iterations}: ${classes[best]} is longest, ${lengths[at][best].toFixed(2)}. In colour, support for ${classes[winner]} after the last iteration.${even}`;
   }
 }

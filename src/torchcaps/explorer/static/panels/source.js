@@ -1,4 +1,4 @@
-// Where the picture comes from: a test image, one's own drawing, or a file.
+// The source of the picture: a test image, a drawing, or a file.
 
 import { h, newId, set } from "../dom.js";
 import { pack, unpack } from "../pixels.js";
@@ -100,7 +100,7 @@ export class SourcePanel {
       const { pixels, inverted } = await engine.picture(id, blob, ink);
       if (this.#store.state.set !== id || this.#store.state.tab !== tab) return;
       notice.clear();
-      if (inverted) notice.tell("Dark on light was turned into light on dark, which is what the networks learnt from.");
+      if (inverted) notice.tell("The picture was inverted to light on dark, like the training images.");
       this.#store.set({ source: { kind: "pixels", pixels: pack(unpack(pixels)) }, delta: null, roll: 0 });
     } catch (error) {
       notice.show(error);

@@ -1,4 +1,4 @@
-// The picture that the networks see, in a ring of degrees; it is shifted, turned and scaled by hand.
+// The picture that the networks see, in a ring of degrees; it is shifted, rotated and scaled by hand.
 
 import { arc, line, polar } from "../chart.js";
 import { h, put, s, set } from "../dom.js";
@@ -30,7 +30,7 @@ export class Stage {
         class: "stage",
         tabindex: "0",
         role: "group",
-        "aria-label": "The picture. Arrow keys shift it, comma and full stop turn it, plus and minus scale it, Home sets it upright.",
+        "aria-label": "The picture. Arrow keys shift it, comma and full stop rotate it, plus and minus scale it, Home resets it.",
       },
       this.canvas,
       s("svg", { viewBox: "-178 -178 356 356" }, ring(), this.dial, this.needles, this.overlay),
@@ -60,7 +60,7 @@ export class Stage {
     );
   }
 
-  /** The picture, and what the networks that tell angles read off it. */
+  /** The picture, and the angle that networks measure. */
   show(view, state) {
     paint(this.canvas, view.image, view.tone);
     this.canvas.setAttribute("aria-label", `${view.words}, as the networks see it`);
@@ -68,12 +68,12 @@ export class Stage {
     put(this.needles, told.map((answer) => this.#needle(answer)));
     put(
       this.reading,
-      h("span", {}, "turned by ", h("b", {}, `${Math.round(state.transform.degrees)}°`)),
+      h("span", {}, "rotated by ", h("b", {}, `${Math.round(state.transform.degrees)}°`)),
       told.map((answer) =>
         h(
           "span",
           { class: "told", "--accent": this.#context.colour(answer.model) },
-          `${answer.model} reads `,
+          `${answer.model} measures `,
           h("b", { "data-angle": answer.angle.toFixed(2) }, `${Math.round(answer.angle)}°`),
         ),
       ),

@@ -1,14 +1,14 @@
-// Five things to try: each does on the page what a hand could do, so that one sees how.
+// Five things to try: each moves the controls that a person would move.
 
 import { h, put, reducedMotion } from "../dom.js";
 
 /** The steps, as buttons in the list. acts: what the page can do, by name. */
 export function makeTour(list, store, acts) {
   const steps = [
-    ["Turn the picture", "scores", () => glide(0, 40, (degrees) => store.move({ degrees: Math.round(degrees) }))],
-    ["Sweep every angle", "scores", () => acts.sweep()],
-    ["Move one number of the pose", "reconstruction", () => wave(store, acts.pose())],
-    ["Let the parts agree", "routing", () => acts.play()],
+    ["Rotate the picture", "scores", () => glide(0, 40, (degrees) => store.move({ degrees: Math.round(degrees) }))],
+    ["Sweep all angles", "scores", () => acts.sweep()],
+    ["Change one number of the pose", "reconstruction", () => wave(store, acts.pose())],
+    ["Play the routing", "routing", () => acts.play()],
     ["Scramble a face", "scores", () => acts.scramble()],
   ];
   put(

@@ -1,5 +1,5 @@
-// The score of the right class against the angle: the last moves as dots, a sweep as lines. Where
-// parts are moved and not the picture, against the moves themselves.
+// The probability of the true class against the angle: the last moves as dots, a sweep as lines.
+// Where parts are moved and not the picture, against the moves themselves.
 
 import { axes, line, onWidth } from "../chart.js";
 import { h, put, s, set } from "../dom.js";
@@ -23,7 +23,7 @@ export class TracePanel {
   #sweeps;
   #moves = [];
   #swept = null;
-  #wanted = false;
+  #wanted = true;
   #width = 0;
   #view = null;
 
@@ -42,38 +42,38 @@ export class TracePanel {
     });
   }
 
-  /** Forget the moves of another picture; a sweep that was asked for once is kept up to date. */
+  /** Forget the moves and the sweep of another picture. */
   state(state, before) {
-    const [{ degrees: _, ...rest }, { degrees: __, ...old }] = [state.transform, before.transform];
-    const other = state.set !== before.set;
-    const stale = other || state.source !== before.source || JSON.stringify(rest) !== JSON.stringify(old);
-    if (!stale) return;
+    if (sameButRotated(state, before)) return;
     this.#swept = null;
-    if (other) this.#wanted = false;
+    const other = state.set !== before.set;
+    // Pictures are swept from the start; of a face whose parts are moved, the moves say more.
+    if (other) this.#wanted = state.set !== "faces";
     if (other || state.source.kind !== "face") this.#moves = [];
-    clearTimeout(this.timer);
-    if (this.#wanted) this.timer = setTimeout(() => this.sweep(), SETTLED);
   }
 
   show(view, state) {
+    const first = this.#view === null;
     this.#view = view;
-    const scores = view.answers.map((answer) => answer.scores[view.watched]);
+    const probabilities = view.answers.map((answer) => answer.probabilities[view.watched]);
     const right = view.answers.map((answer) => answer.winner === view.watched);
-    this.#moves.push({ degrees: wrapDegrees(state.transform.degrees), scores, right });
+    this.#moves.push({ degrees: wrapDegrees(state.transform.degrees), probabilities, right });
     this.#moves.splice(0, this.#moves.length - KEPT);
     this.#draw();
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.#wanted && this.#swept === null && this.sweep(), first ? 0 : SETTLED);
   }
 
   /** Measure every angle at once. */
   async sweep() {
     if (this.#view === null) return;
     this.#wanted = true;
-    const { set: id, source, transform } = this.#store.state;
+    const asked = this.#store.state;
+    const { set: id, source, transform } = asked;
     set(this.button, { "aria-busy": "true" });
     try {
       const swept = await this.#sweeps.ask({ set: id, source, transform, class: this.#view.watched });
-      const now = this.#store.state;
-      if (swept === undefined || now.set !== id || now.source !== source) return;
+      if (swept === undefined || !sameButRotated(asked, this.#store.state)) return;
       this.#swept = swept;
       this.#draw();
       put(this.words, this.#tell(swept));
@@ -84,16 +84,16 @@ export class TracePanel {
     }
   }
 
-  /** In how wide a range of angles around upright each network stays right. */
+  /** At how many angles each network is correct, and the least probability near upright. */
   #tell({ degrees, curves }) {
-    return curves.map(({ model, scores, right }) => {
+    return curves.map(({ model, probabilities, right }) => {
       const total = right.filter(Boolean).length - (right[0] && right.at(-1) ? 1 : 0);
-      const least = Math.min(...scores.filter((_, k) => Math.abs(degrees[k]) <= 40));
+      const least = Math.min(...probabilities.filter((_, k) => Math.abs(degrees[k]) <= 40));
       return h(
         "span",
         { "--accent": this.#context.colour(model) },
         h("i", { class: "swatch" }),
-        `${model}: right at ${total} of 36 angles, at least ${least.toFixed(2)} within ±40°`,
+        `${model}: correct at ${total} of 36 angles, at least ${least.toFixed(2)} within ±40°`,
       );
     });
   }
@@ -103,8 +103,8 @@ export class TracePanel {
     const { classes, models } = this.#context.set();
     const name = classes[this.#view.watched];
     const byMove = this.#byMove;
-    put(this.title, "Score of ", h("b", {}, name), byMove ? ", move by move" : " against the angle");
-    this.svg.setAttribute("aria-label", `Score of ${name} of ${models.map((model) => model.id).join(", ")} against ${byMove ? MOVES.label : ANGLES.label}`);
+    put(this.title, "Probability of ", h("b", {}, name), byMove ? ", move by move" : " against the angle");
+    this.svg.setAttribute("aria-label", `Probability of ${name} of ${models.map((model) => model.id).join(", ")} against ${byMove ? MOVES.label : ANGLES.label}`);
     const narrow = this.#width < 480;
     const ticks = ANGLES.ticks.filter(([angle]) => !narrow || angle % 90 === 0);
     const { across, up, edge } = axes(this.svg, this.#width, HEIGHT, byMove ? MOVES : { ...ANGLES, ticks }, AXIS);
@@ -124,11 +124,11 @@ export class TracePanel {
 
   #curveOf(id, at, across, up) {
     const swept = this.#swept?.curves.find((curve) => curve.model === id);
-    const points = swept?.scores.map((score, k) => [across(this.#swept.degrees[k]), up(score)]) ?? [];
+    const points = swept?.probabilities.map((value, k) => [across(this.#swept.degrees[k]), up(value)]) ?? [];
     const dot = ([x, y], right, attributes) =>
       s("circle", { class: right ? "dot" : "dot wrong", cx: x, cy: y, ...attributes });
     const last = this.#moves.length - 1;
-    const places = this.#moves.map(({ degrees, scores }, k) => [across(this.#byMove ? k - last : degrees), up(scores[at])]);
+    const places = this.#moves.map(({ degrees, probabilities }, k) => [across(this.#byMove ? k - last : degrees), up(probabilities[at])]);
     const joined = this.#byMove ? line(places) : "";
     return s(
       "g",
@@ -146,7 +146,7 @@ export class TracePanel {
     );
   }
 
-  /** Press on the chart to turn the picture to that angle. */
+  /** Press on the chart to rotate the picture to that angle. */
   #scrub(event) {
     if (!this.across || (event.buttons & 1) === 0) return;
     const box = this.svg.getBoundingClientRect();
@@ -155,4 +155,10 @@ export class TracePanel {
     if (share < -0.02 || share > 1.02) return;
     this.#store.move({ degrees: Math.round(Math.min(1, Math.max(0, share)) * 360 - 180) });
   }
+}
+
+/** Whether two states show the same picture, moved in the same way but for its rotation. */
+function sameButRotated(one, other) {
+  const rest = ({ transform }) => JSON.stringify({ ...transform, degrees: 0 });
+  return one.set === other.set && one.source === other.source && rest(one) === rest(other);
 }

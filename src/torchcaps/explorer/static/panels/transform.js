@@ -43,10 +43,10 @@ export class TransformSliders {
       dx: slider("shift →", { least: -8, most: 8, step: 0.1, told: pixels, oninput: move("dx"), label: "Shift to the right in pixels" }),
       dy: slider("shift ↓", { least: -8, most: 8, step: 0.1, told: pixels, oninput: move("dy"), label: "Shift down in pixels" }),
     };
-    this.reset = h("button", { type: "button", onclick: () => store.set({ transform: UPRIGHT }) }, "Set upright");
+    this.reset = h("button", { type: "button", onclick: () => store.set({ transform: UPRIGHT }) }, "Reset");
     this.element = h(
       "div",
-      { class: "transform", role: "group", "aria-label": "Move the picture" },
+      { class: "transform", role: "group", "aria-label": "Transform the picture" },
       Object.values(this.sliders).map((one) => one.element),
       h("div", { class: "row" }, this.reset),
     );

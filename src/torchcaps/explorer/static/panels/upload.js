@@ -24,7 +24,7 @@ export class UploadBox {
       },
       this.input,
       h("label", { for: id, class: "button" }, "Choose a PNG or JPEG"),
-      h("p", { class: "soft" }, "or drop one here. It stays on this machine, and no copy is kept."),
+      h("p", { class: "soft" }, "or drop one here. It stays on this machine and is not stored."),
     );
   }
 
