@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from dataclasses import fields
 from types import SimpleNamespace
 
 import pytest
@@ -187,5 +188,5 @@ def test_the_command_gives_the_options_back(options):
     words = shlex.split(options.command())
     assert words[:3] == ["torchcaps", "study", "equivariance"]
     parsed = vars(read("study", words[2:]))
-    known = {name: parsed[name] for name in options.__dataclass_fields__}
+    known = {field.name: parsed[field.name] for field in fields(options)}
     assert EquivarianceOptions(**known) == options
