@@ -8,26 +8,30 @@ from pathlib import Path
 
 from torchcaps.figures.curves import Spread, accuracy_curves
 from torchcaps.figures.style import save_figure
+from torchcaps.studies.results import Results
 
 RESULTS = Path("benchmarks/results")
 
 
 def main() -> None:
-    study = json.loads((RESULTS / "rotation-mnist-5000/results.json").read_text())
+    study = Results.from_json((RESULTS / "rotation-mnist-5000/results.json").read_text())
     series = json.loads((RESULTS / "equivariance/series.json").read_text())
     at = {row["degrees"]: row for row in series["table"]}
-    rows = [at[angle] for angle in study["degrees"]]
+    angles = [float(angle) for angle in study.names("condition", metric="accuracy")]
+    rows = [at[angle] for angle in angles]
     curves = {
         "equivariant_capsnet": Spread([r["window 60"] for r in rows], [r["sd"] for r in rows])
     }
-    for name, found in study["accuracy_percent"].items():
-        curves[name] = Spread(found["mean"], found["sd"])
+    for name in study.names("model"):
+        means = [study.mean(name, "accuracy", f"{angle:g}") for angle in angles]
+        sds = [study.sd(name, "accuracy", f"{angle:g}") for angle in angles]
+        curves[name] = Spread(means, sds)
     lowest = ", ".join(f"{name} {min(curve.mean):.1f} %" for name, curve in curves.items())
     figure = accuracy_curves(
-        study["degrees"],
+        angles,
         curves,
-        title=f"Trained upright, tested turned. At its worst angle: {lowest}",
-        xlabel="turned by (degrees, counter-clockwise)",
+        title=f"Trained on upright digits, tested on rotated ones. At the worst angle: {lowest}",
+        xlabel="rotation of the test images (degrees, positive counter-clockwise)",
     )
     print(save_figure(figure, RESULTS / "equivariance/rotation.png"))
 
