@@ -29,7 +29,7 @@ def posed():
         quantities = {
             "turn": 45 * noise(count, seed=seed),
             "size": noise(count, seed=seed + 10) + 3,
-            "fixed": torch.full((count,), 0.1),  # whose mean float64 rounds
+            "fixed": torch.full((count,), 7.0),
         }
         images = noise(count, 1, 4, 4, seed=seed + 20)
         found.append(PoseTargets(images, torch.arange(count) % 2, quantities))
