@@ -7,6 +7,8 @@ from torchcaps.data import ImageDataset
 from torchcaps.models import Model, Output
 from torchcaps.nn import ScoreCrossEntropy
 
+CLASSES = ("right", "top", "left", "bottom")
+
 
 class Rule(Model):
     """Scores are a formula of the images; nothing is learnt."""
@@ -15,6 +17,7 @@ class Rule(Model):
 
     def __init__(self, scores, num_classes, size=9):
         super().__init__((1, size, size), num_classes)
+        self.classes = CLASSES[:num_classes]
         self.scores = scores
         self.unused = torch.nn.Parameter(torch.zeros(1))
 
@@ -59,7 +62,7 @@ def blots():
     images = torch.zeros(10, 1, 9, 9)
     images[:5, :, 3:6, 3:6] = 1
     images[5:, :, 2:7, 2:7] = 1
-    return ImageDataset(images, torch.arange(10) // 5, ("small", "large"))
+    return ImageDataset(images, torch.arange(10) // 5, CLASSES[:2])
 
 
 @pytest.fixture
@@ -69,4 +72,4 @@ def dots():
     images[:4, :, 4, 7] = 1
     images[4:, :, 1, 4] = 1
     labels = torch.tensor([0, 0, 0, 0, 1, 1])
-    return ImageDataset(images, labels, ("right", "top", "left", "bottom"))
+    return ImageDataset(images, labels, CLASSES)

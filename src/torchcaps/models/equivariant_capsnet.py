@@ -152,7 +152,7 @@ class EquivariantCapsNet(Model):
         maps = self.normalise(self.primary(self.features(images)))  # [B, types, n, h, w]
         return unit_squash(maps.permute(0, 1, 3, 4, 2).flatten(1, 3))
 
-    def scores(self, poses: Float[Tensor, "B J D"]) -> Float[Tensor, "B J"]:
+    def scores(self, poses: Float[Tensor, "*R B J D"]) -> Float[Tensor, "*R B J"]:
         """The greatest length of a pose's vector at one orientation within the window."""
         weights = orientation_window(self.n, self.window).to(poses)
         energy = (self._energy(poses) * weights).amax(-1)

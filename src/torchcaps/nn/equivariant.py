@@ -116,7 +116,7 @@ class EquivariantCapsules(ExpandedFilters):
         self._check(u)
         return u @ self.in_harmonics.T.to(u)
 
-    def to_orientations(self, v: Float[Tensor, "B J Sd"]) -> Float[Tensor, "B J D"]:
+    def to_orientations(self, v: Float[Tensor, "*R B J Sd"]) -> Float[Tensor, "*R B J D"]:
         """Poses at the n orientations. The waves are orthonormal: no length, no product moves."""
         waves = v.unflatten(-1, (len(self.out_harmonics), self.dim))
         with without_autocast(v.device):

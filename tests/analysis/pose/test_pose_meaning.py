@@ -106,7 +106,7 @@ def test_every_dimension_moves_its_own_quantity_and_no_other(poses):
     assert slopes["y"] == pytest.approx([0, 0, -4, 0, 0], abs=1e-3)
     # Of 65 pixels half grey: as much as there is without this dimension's 1 + p.
     assert slopes["ink"] == pytest.approx([0, 65 * 0.5, 0, 0, 0], rel=1e-4, abs=1e-2)
-    assert fits["x"][0] == fits["ink"][1] == fits["y"][2] == pytest.approx(1)
+    assert [fits["x"][0], fits["ink"][1], fits["y"][2]] == pytest.approx([1, 1, 1])
     assert slopes["slant"] == pytest.approx([0] * 5, abs=1e-3)
     for name in QUANTITIES:
         assert slopes[name][3:] == fits[name][3:] == [0, 0], name
@@ -165,7 +165,9 @@ def test_batches_of_any_size_give_the_same(poses):
     together = measure_pose_meaning(model, images, LABEL)
     apart = measure_pose_meaning(model, images, LABEL, batch_size=5)
     for what in ("slopes", "standardised", "spread", "r_squared"):
-        torch.testing.assert_close(getattr(together, what), getattr(apart, what))
+        torch.testing.assert_close(
+            getattr(together, what), getattr(apart, what), rtol=1e-3, atol=1e-3
+        )
 
 
 def test_real_capsules_have_numbers_too():
@@ -201,6 +203,7 @@ def test_every_image_is_moved_as_it_would_be_alone():
         ([0.0, 1.0, 0.0, 1.0], 0.2, 0.2),
         ([5.0, 5.0, 5.0, 5.0], 0.0, 0.0),
         ([1e4, 1e4 + 1e-3, 1e4, 1e4], 0.0, 0.0),
+        ([0.0, 1e-6, 2e-6, 3e-6], 0.0, 0.0),  # rounding of something that is 0
     ],
 )
 def test_lines_by_hand(y, slope, fit):
@@ -209,7 +212,8 @@ def test_lines_by_hand(y, slope, fit):
         pytest.approx([slope] * 2, abs=1e-6),
         pytest.approx([fit] * 2, abs=1e-6),
     ]
-    assert fit_line(torch.tensor([0.0, sqrt(2)]), torch.tensor([0.0, 1.0]))[1] == 1
+    _, whole = fit_line(torch.tensor([0.0, sqrt(2)]), torch.tensor([0.0, 1.0]))
+    assert whole == pytest.approx(1)
 
 
 @pytest.mark.parametrize(

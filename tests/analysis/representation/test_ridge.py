@@ -4,7 +4,13 @@ import pytest
 import torch
 
 from torchcaps.analysis.representation import ridge
-from torchcaps.analysis.representation.ridge import Ridge, Splits, explained, principal
+from torchcaps.analysis.representation.ridge import (
+    Ridge,
+    Splits,
+    explained,
+    principal,
+    variation,
+)
 
 
 def noise(*shape, seed=0):
@@ -99,6 +105,12 @@ def test_explained():
     assert explained(y, torch.tensor([[0.0, 1.0], [1.0, 1.0]])) == 0.5
     assert explained(y, -y) == 1 - (0 + 4 + 16 + 4) / 2
     assert explained(torch.ones(3), torch.zeros(3)) == 0
+
+
+def test_what_is_constant_but_for_the_rounding_of_float32_has_nothing_to_explain():
+    y = 1000 + 1e-4 * noise(50, 2)
+    assert explained(y, y.flip(0)) == 0
+    assert variation(y).tolist() == [0, 0]
 
 
 def test_principal_components_are_those_of_the_training_part():

@@ -1,4 +1,4 @@
-"""Rates of alarms on answers that are known."""
+"""Rates of detectors on predictions that are known."""
 
 import math
 
@@ -25,72 +25,75 @@ from torchcaps.nn import ScoreCrossEntropy
 PGD_2 = (PGD, 0.2)
 
 
-def watched(named, *drawn):
-    numbers = torch.tensor(drawn or [0.0] * len(named), dtype=torch.float64)
-    return DetectorScores(torch.tensor(named), {"reconstruction": numbers, "score": -numbers})
+def scored(predicted, *errors):
+    numbers = torch.tensor(errors or [0.0] * len(predicted), dtype=torch.float64)
+    return DetectorScores(torch.tensor(predicted), {"reconstruction": numbers, "score": -numbers})
 
 
 def detection(attacked=(1, 1, 0, 0), errors=(0.5, 9.0, 0.5, 9.0), right=(1, 1, 1, 0)):
-    """Four images of class 0, the last named wrongly before any attack."""
+    """Four images of class 0, the last misclassified before any attack."""
     return Detection(
-        validation=watched([0] * 10, *range(10)),
-        clean=watched([0, 0, 0, 1], 1.0, 2.0, 3.0, 8.5),
-        right=torch.tensor(right).bool(),
-        attacked={PGD_2: watched(list(attacked), *errors)},
-        strange={"noise": watched([0, 0], 2.5, 9.0)},
+        validation=scored([0] * 10, *range(10)),
+        clean=scored([0, 0, 0, 1], 1.0, 2.0, 3.0, 8.5),
+        correct=torch.tensor(right).bool(),
+        attacked={PGD_2: scored(list(attacked), *errors)},
+        out_of_distribution={"noise": scored([0, 0], 2.5, 9.0)},
     )
 
 
-def test_rates_are_of_the_images_that_were_named_rightly():
+def test_rates_are_of_the_images_that_were_classified_correctly():
     found = detection()
     assert found.accuracy() == 0.75
-    assert found.success(PGD_2) == pytest.approx(2 / 3)
+    assert found.success_rate(PGD_2) == pytest.approx(2 / 3)
     assert found.threshold("reconstruction", 0.2) == 7
-    assert found.undetected(PGD_2, "reconstruction", 0.2) == pytest.approx(1 / 3)
-    assert found.undetected(PGD_2, "reconstruction", 0.0) == pytest.approx(2 / 3), "9 is allowed"
-    assert found.false_alarms("reconstruction", 0.2) == 0.25
+    assert found.undetected_rate(PGD_2, "reconstruction", 0.2) == pytest.approx(1 / 3)
+    assert found.undetected_rate(PGD_2, "reconstruction", 0.0) == pytest.approx(2 / 3), (
+        "9 is allowed"
+    )
+    assert found.false_positive_rate("reconstruction", 0.2) == 0.25
 
 
-def test_what_raises_one_alarm_may_pass_by_another():
+def test_what_one_detector_flags_another_may_not():
     found = detection(attacked=(1, 0, 0, 0), errors=(0.5, 0, 0, 0))
-    assert found.alarms == ("reconstruction", "score")
-    assert found.undetected(PGD_2, "reconstruction", 0.2) == pytest.approx(1 / 3)
-    assert found.undetected(PGD_2, "score", 0.2) == 0, "-0.5 is above the threshold of -2"
+    assert found.detectors == ("reconstruction", "score")
+    assert found.undetected_rate(PGD_2, "reconstruction", 0.2) == pytest.approx(1 / 3)
+    assert found.undetected_rate(PGD_2, "score", 0.2) == 0, "-0.5 is above the threshold of -2"
 
 
-def test_nothing_is_undetected_that_does_not_succeed_and_more_alarms_find_more():
+def test_undetected_attacks_succeed_and_higher_thresholds_miss_more():
     torch.manual_seed(0)
     for _ in range(20):
         errors = (10 * torch.rand(4)).tolist()
-        named = torch.randint(0, 2, (4,)).tolist()
-        found = detection(named, errors)
-        rates = [found.undetected(PGD_2, "reconstruction", r / 10) for r in range(10)]
-        assert max(rates) <= found.success(PGD_2)
+        predicted = torch.randint(0, 2, (4,)).tolist()
+        found = detection(predicted, errors)
+        rates = [found.undetected_rate(PGD_2, "reconstruction", r / 10) for r in range(10)]
+        assert max(rates) <= found.success_rate(PGD_2)
         assert rates == sorted(rates, reverse=True)
 
 
-def test_areas_are_of_what_fools_and_of_what_is_strange_against_all_clean_ones():
+def test_areas_are_of_successful_attacks_and_of_other_images_against_all_clean_ones():
     found = detection()
     assert found.attack_auroc(PGD_2, "reconstruction") == (0 + 4) / 8
     assert found.attack_auroc(PGD_2, "score") == (4 + 0) / 8
-    assert found.strange_auroc("noise", "reconstruction") == (2 + 4) / 8
+    assert found.out_of_distribution_auroc("noise", "reconstruction") == (2 + 4) / 8
 
 
-def test_an_attack_that_fools_nobody_has_no_area():
+def test_an_attack_that_never_succeeds_has_no_area():
     found = detection(attacked=(0, 0, 0, 0))
-    assert found.success(PGD_2) == 0
+    assert found.success_rate(PGD_2) == 0
     assert math.isnan(found.attack_auroc(PGD_2, "reconstruction"))
 
 
-def test_an_image_named_wrongly_all_along_is_no_success():
-    assert detection(attacked=(0, 0, 0, 1)).success(PGD_2) == 0
-    assert detection(attacked=(0, 0, 0, 2)).success(PGD_2) == 0
+def test_an_image_misclassified_before_the_attack_is_no_success():
+    assert detection(attacked=(0, 0, 0, 1)).success_rate(PGD_2) == 0
+    assert detection(attacked=(0, 0, 0, 2)).success_rate(PGD_2) == 0
 
 
 class Perfect(Model):
-    """Named by its first pixel; draws what is dark perfectly, and a bright image black."""
+    """Classifies by the first pixel; reconstructs dark images perfectly, bright ones as black."""
 
     name = "perfect"
+    score_kind = "lengths"
 
     def __init__(self, num_classes=2):
         super().__init__((1, 2, 2), num_classes)
@@ -100,26 +103,26 @@ class Perfect(Model):
         dark = images.mean((1, 2, 3), keepdim=True) < 0.5
         first = images[:, 0, 0, 0]
         scores = torch.stack([first, 1 - first], 1)
-        return Output(scores, scores[..., None], images * dark)
+        return Output(scores, scores[..., None], reconstruction=images * dark)
 
     def make_loss(self):
         return ScoreCrossEntropy()
 
 
-def test_a_perfect_drawer_of_what_it_knows_tells_everything_else():
+def test_a_perfect_reconstruction_of_known_images_detects_everything_else():
     images = torch.full((8, 1, 2, 2), 0.25)
     known = ImageDataset(images, torch.ones(8).long(), ("bright", "dark"))
     changed = images + 0.5
     found = measure_detection(
         Perfect(), known, images, known.labels, {PGD_2: changed}, {"white": changed + 0.25}
     )
-    assert found.accuracy() == found.success(PGD_2) == 1
+    assert found.accuracy() == found.success_rate(PGD_2) == 1
     assert found.attack_auroc(PGD_2, "reconstruction") == 1
-    assert found.strange_auroc("white", "reconstruction") == 1
+    assert found.out_of_distribution_auroc("white", "reconstruction") == 1
     assert found.threshold("reconstruction", 0.1) == 0
-    assert found.undetected(PGD_2, "reconstruction", 0.1) == 0
-    assert found.false_alarms("reconstruction", 0.1) == 0
-    assert found.undetected(PGD_2, "score", 0.1) == 1, "as sure as before, of the other class"
+    assert found.undetected_rate(PGD_2, "reconstruction", 0.1) == 0
+    assert found.false_positive_rate("reconstruction", 0.1) == 0
+    assert found.undetected_rate(PGD_2, "score", 0.1) == 1, "as sure as before, of the other class"
     assert found.attack_auroc(PGD_2, "score") == 0.5
 
 

@@ -1,4 +1,4 @@
-"""Alarms of models whose answers and drawings are known, and thresholds on known numbers."""
+"""Detectors of models whose scores and reconstructions are known, and their thresholds."""
 
 import pytest
 import torch
@@ -24,7 +24,8 @@ class Draws(Model):
     def __init__(self, drawn=None, capsules=True):
         super().__init__((1, 2, 2), 3)
         self.weight = nn.Parameter(torch.zeros(1))
-        self.drawn, self.capsules, self.batches, self.modes = drawn, capsules, [], []
+        self.score_kind = "lengths" if capsules else "logits"
+        self.drawn, self.batches, self.modes = drawn, [], []
 
     def forward(self, images, labels=None):
         assert labels is None, "the winning class draws"
@@ -32,7 +33,7 @@ class Draws(Model):
         self.modes.append(self.training)
         scores = images.flatten(1)[:, :3]
         drawing = None if self.drawn is None else self.drawn(images)
-        return Output(scores, scores[..., None] if self.capsules else None, drawing)
+        return Output(scores, reconstruction=drawing)
 
     def make_loss(self):
         return ScoreCrossEntropy()
@@ -55,19 +56,19 @@ def test_the_distance_is_the_root_of_the_mean_square():
     torch.testing.assert_close(reconstruction_error(colour + 0.25, colour), torch.tensor([0.25]))
 
 
-def test_lengths_that_are_short_and_drawings_that_are_off_look_strange():
-    watched = detector_scores(Draws(lambda x: x + 0.125), TWO)
-    assert watched.named.tolist() == [1, 0]
-    assert list(watched.alarms) == ["reconstruction", "score"]
-    assert watched.alarms["score"].tolist() == [0.25, 0.75]
-    assert watched.alarms["reconstruction"].tolist() == [0.125, 0.125]
+def test_short_lengths_and_poor_reconstructions_are_suspicious():
+    found = detector_scores(Draws(lambda x: x + 0.125), TWO)
+    assert found.predicted.tolist() == [1, 0]
+    assert list(found.scores) == ["reconstruction", "score"]
+    assert found.scores["score"].tolist() == [0.25, 0.75]
+    assert found.scores["reconstruction"].tolist() == [0.125, 0.125]
 
 
-def test_logits_look_strange_by_their_probability_also_where_it_is_one_to_the_last_bit():
+def test_logits_are_told_apart_also_where_probabilities_are_one_to_the_last_bit():
     sure = images([60.0, 30.0, 0.0, 0.0], [60.0, 20.0, 0.0, 0.0], [1.0, 1.0, 1.0, 0.0])
-    watched = detector_scores(Draws(capsules=False), sure)
-    assert list(watched.alarms) == ["score"]
-    one, other, third = watched.alarms["score"].tolist()
+    found = detector_scores(Draws(capsules=False), sure)
+    assert list(found.scores) == ["score"]
+    one, other, third = found.scores["score"].tolist()
     assert 0 <= other < one < 1e-12
     assert third == pytest.approx(torch.tensor(3.0).double().log().item())
 
@@ -80,31 +81,31 @@ def test_batches_of_any_size_give_the_same_and_the_mode_is_kept():
     assert model.batches == [7, 3, 3, 1]
     assert model.modes == [False] * 4
     assert model.training
-    assert torch.equal(together.named, apart.named)
-    for name, numbers in together.alarms.items():
-        assert torch.equal(numbers, apart.alarms[name])
+    assert torch.equal(together.predicted, apart.predicted)
+    for name, numbers in together.scores.items():
+        torch.testing.assert_close(numbers, apart.scores[name])
 
 
-def test_a_perfect_drawer_of_what_it_knows_has_a_known_area():
+def test_a_perfect_reconstruction_of_known_images_has_a_known_area():
     """It draws bright images perfectly and the others not at all."""
     model = Draws(lambda x: x * (x.mean((1, 2, 3), keepdim=True) > 0.5))
     clean = torch.full((6, 1, 2, 2), 0.75)
-    clean[0] = 0.25  # drawn as badly as the strange ones
-    strange = torch.full((4, 1, 2, 2), 0.25)
-    alarms = [detector_scores(model, shown).alarms["reconstruction"] for shown in (strange, clean)]
-    assert alarms[1].tolist() == [0.25, 0, 0, 0, 0, 0]
-    assert auroc(*alarms) == (5 + 0.5) / 6
-    assert auroc(detector_scores(model, clean).alarms["reconstruction"][1:], alarms[1][1:]) == 0.5
+    clean[0] = 0.25  # drawn as badly as the others
+    others = torch.full((4, 1, 2, 2), 0.25)
+    scores = [detector_scores(model, shown).scores["reconstruction"] for shown in (others, clean)]
+    assert scores[1].tolist() == [0.25, 0, 0, 0, 0, 0]
+    assert auroc(*scores) == pytest.approx((5 + 0.5) / 6)
+    assert auroc(detector_scores(model, clean).scores["reconstruction"][1:], scores[1][1:]) == 0.5
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.05, 0.1, 0.29, 0.5, 0.99])
-def test_the_threshold_has_the_rate_of_false_alarms_on_what_it_was_made_of(rate):
+def test_the_threshold_has_its_false_positive_rate_on_the_numbers_it_comes_from(rate):
     torch.manual_seed(0)
     clean = torch.randperm(100).double() / 7
     assert (clean > threshold(clean, rate)).double().mean().item() == pytest.approx(rate, abs=1e-12)
 
 
-def test_a_rate_between_two_is_rounded_down_and_ties_raise_no_alarm():
+def test_a_rate_between_two_is_rounded_down_and_ties_are_not_flagged():
     numbers = torch.tensor([1.0, 2.0, 3.0, 4.0])
     assert threshold(numbers, 0.49) == 3
     assert threshold(torch.tensor([1.0, 2.0, 2.0, 2.0]), 0.25) == 2
@@ -112,7 +113,7 @@ def test_a_rate_between_two_is_rounded_down_and_ties_raise_no_alarm():
 
 @pytest.mark.parametrize("rate", [-0.1, 1.0, float("nan")])
 def test_a_rate_that_is_no_share_is_refused(rate):
-    with pytest.raises(ValueError, match="threshold, rate: expected a share of false alarms"):
+    with pytest.raises(ValueError, match="threshold, rate: expected a false positive rate"):
         threshold(torch.tensor([1.0]), rate)
 
 

@@ -28,7 +28,7 @@ def test_every_kind_has_the_shape_of_the_data_and_pixels_between_black_and_white
         assert images.shape == (7, *known.in_shape)
         assert images.min() >= 0
         assert images.max() <= 1
-        ImageDataset(images, torch.zeros(7).long(), ("strange",))
+        ImageDataset(images, torch.zeros(7).long(), ("other",))
 
 
 def test_mirrors_and_shuffles_are_of_the_first_images_which_come_again(digits):
@@ -61,7 +61,7 @@ def test_faces_are_averages_of_larger_ones_as_bright_as_can_be(digits):
     assert faces.amax((1, 2, 3)).tolist() == [1, 1, 1]
 
 
-def test_to_a_network_that_knows_faces_digits_are_strange():
+def test_for_a_network_trained_on_faces_digits_are_out_of_distribution():
     found = out_of_distribution(colours(name="faces"), 2)
     assert next(iter(found)) == "digits"
     assert found["digits"].shape == (2, 3, 18, 12)

@@ -107,10 +107,10 @@ def test_the_score_of_capsules_is_the_length_of_the_true_one(rule, dots):
     assert curve.sd("score") == pytest.approx([0, 0])
 
 
-def test_batches_of_unequal_size_weigh_by_their_images(rule):
+def test_batches_of_unequal_size_weigh_by_their_images(rule, dots):
     """Of 260 images the last 10 are a batch of their own."""
     labels = torch.tensor([0] * 250 + [1] * 10)
-    images = ImageDataset(torch.zeros(260, 1, 9, 9), labels, "abcd")
+    images = ImageDataset(torch.zeros(260, 1, 9, 9), labels, dots.classes)
     curve = measure_transform([rule("says", answer=0)], images, "rotation", [0])
     says, rest = exp(1) / (exp(1) + 3), 1 / (exp(1) + 3)
     assert curve.mean("score") == pytest.approx([(250 * says + 10 * rest) / 260])
@@ -130,7 +130,7 @@ def test_the_amount_of_nothing_is_the_plain_evaluation(rule, dots, transform):
 
 def test_each_is_called_after_every_amount_of_every_model(rule, dots):
     calls = []
-    measure_transform([rule("ink")] * 2, dots, "shift", (0, 1, 2), each=lambda: calls.append(1))
+    measure_transform([rule("side")] * 2, dots, "shift", (0, 1, 2), each=lambda: calls.append(1))
     assert len(calls) == 6
 
 

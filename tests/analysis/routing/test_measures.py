@@ -187,6 +187,6 @@ def test_a_model_without_couplings_is_refused(images):
     with pytest.raises(ValueError, match="measure_routing, model") as error:
         measure_routing(tc.create_model("cnn", (1, 8, 8), 4), images)
     assert str(error.value) == (
-        "measure_routing, model: expected class capsules with couplings (DenseCapsules); got cnn, "
-        "which lacks them; take a capsnet"
+        "measure_routing, model: expected class capsules by routing; got cnn, which has none; "
+        "take a capsnet"
     )

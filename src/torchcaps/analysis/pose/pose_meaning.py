@@ -12,8 +12,12 @@ from torchcaps.analysis.pose.shape import PERIOD, QUANTITIES, measure_shape
 from torchcaps.models import Model
 from torchcaps.ops import select_capsule
 
-# A quantity that varies less than this share of itself does so by rounding.
-ROUNDING = 1e-6
+# A quantity that varies by less than this share of itself, or of its unit where it is smaller than
+# that, is taken for constant: models draw in float32, whose rounding differs between processors
+# and moves quantities by about 1e-6.
+ROUNDING = 1e-4
+# One pixel, one white pixel's ink, a slant of one; for an angle, its period.
+UNITS = torch.tensor([PERIOD.get(name, 1.0) for name in QUANTITIES], dtype=torch.float64)
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class PoseMeaning:
     $$ \beta_{dq} = b_{dq} \, \sigma_d / \sigma_q $$
 
     is by how many standard deviations of the quantity one standard deviation of the dimension
-    moves it; 0 for a quantity that is the same in all drawings.
+    moves it; 0 for a quantity that is the same in all drawings. Measured on the CPU in float64.
 
     slopes [D, Q]: $b$, units of the quantity for one unit of the dimension, mean over images.
     standardised [D, Q]: $\beta$, mean over images.
@@ -70,11 +74,12 @@ def measure_pose_meaning(
         for batch in images.split(batch_size):
             index = torch.full((len(batch),), label, device=device)
             out = net(batch.to(device), index)
-            poses.append(select_capsule(out.poses, index))
+            poses.append(select_capsule(out.poses, index).cpu().double())
             unmoved.append(_quantities(out.reconstruction))
             drawn = move(net, out.poses, index, offsets)
             moved = _quantities(drawn.flatten(0, 2)).unflatten(0, drawn.shape[:3])
-            slope, fit = fit_line(torch.tensor(offsets).to(moved), _unwrapped(moved).movedim(2, -1))
+            curves = _unwrapped(moved).movedim(2, -1)
+            slope, fit = fit_line(torch.tensor(offsets).to(moved), curves, UNITS)
             slopes.append(slope)
             fits.append(fit)
     slope, fit = torch.cat(slopes), torch.cat(fits)
@@ -89,10 +94,10 @@ def measure_pose_meaning(
 
 
 def fit_line(
-    x: Float[Tensor, " K"], y: Float[Tensor, "*batch K"]
+    x: Float[Tensor, " K"], y: Float[Tensor, "*batch K"], unit: Tensor | float = 1.0
 ) -> tuple[Float[Tensor, "*batch"], Float[Tensor, "*batch"]]:
     """Slope of the least-squares line, and the share of y's variance that it explains (R²); both
-    are 0 where y varies by rounding alone.
+    are 0 where y is constant but for `ROUNDING`.
 
     >>> fit_line(torch.tensor([0.0, 1.0, 2.0]), torch.tensor([1.0, 4.0, 7.0]))
     (tensor(3.), tensor(1.))
@@ -102,12 +107,16 @@ def fit_line(
     slope = (centred @ x) / x.square().sum()
     total = centred.square().sum(-1)
     left = (centred - slope[..., None] * x).square().sum(-1)
-    varies = total > len(x) * (ROUNDING * y.abs().amax(-1)).square()
+    varies = total > len(x) * _rounding(y.abs().amax(-1), unit).square()
     return torch.where(varies, slope, 0.0), torch.where(varies, 1 - left / total, 0.0)
 
 
+def _rounding(size: Tensor, unit: Tensor | float) -> Tensor:
+    return ROUNDING * torch.maximum(size, torch.as_tensor(unit).to(size))
+
+
 def _quantities(images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B Q"]:
-    return torch.stack(measure_shape(images), -1)
+    return torch.stack(measure_shape(images.cpu().double()), -1)
 
 
 def _unwrapped(moved: Float[Tensor, "B D K Q"]) -> Float[Tensor, "B D K Q"]:
@@ -129,7 +138,7 @@ def _scale(poses: Float[Tensor, "N D"], unmoved: Float[Tensor, "N Q"]) -> Float[
         apart = unmoved[:, at] - middle
         deviations[:, at] = apart - period * (apart / period).round()
     variance = deviations.square().sum(0) / (len(unmoved) - 1)
-    varies = variance > (ROUNDING * unmoved.abs().amax(0)).square()
+    varies = variance > _rounding(unmoved.abs().amax(0), UNITS).square()
     return torch.where(varies, poses.std(0)[:, None] / variance.sqrt(), 0.0)
 
 

@@ -7,14 +7,18 @@ import torch
 from torch import Tensor
 
 from torchcaps.analysis.representation.representations import represent
-from torchcaps.analysis.representation.ridge import Ridge, Splits, chosen, class_rows, explained
+from torchcaps.analysis.representation.ridge import (
+    ROUNDING,
+    Ridge,
+    Splits,
+    chosen,
+    class_rows,
+    explained,
+)
 from torchcaps.data import ImageDataset
 from torchcaps.data.transforms import affine
 from torchcaps.models import Model
 from torchcaps.models.model import POSE
-
-# A change below this share of the vectors themselves is rounding, not change.
-ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)

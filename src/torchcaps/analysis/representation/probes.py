@@ -8,7 +8,14 @@ from torch import Tensor
 
 from torchcaps.analysis.pose.pose_targets import PoseTargets
 from torchcaps.analysis.representation.representations import layer_names, represent
-from torchcaps.analysis.representation.ridge import Ridge, Splits, chosen, class_rows, principal
+from torchcaps.analysis.representation.ridge import (
+    Ridge,
+    Splits,
+    chosen,
+    class_rows,
+    principal,
+    variation,
+)
 from torchcaps.models import Model
 
 
@@ -73,7 +80,7 @@ def probe_r2(pieces: list[tuple[Splits[Tensor], Splits[Tensor]]]) -> list[float]
             [ridge.predict(targets.train[:, [q]], targets.validation[:, [q]]) for q in columns], 1
         )
         missed = missed + (wanted - told).square().sum(0)
-        spread = spread + (wanted - wanted.mean(0)).square().sum(0)
+        spread = spread + variation(wanted)
     return torch.where(spread > 0, 1 - missed / spread, 0.0).tolist()
 
 
@@ -95,7 +102,7 @@ def selectivity(x: Splits[Tensor], y: Splits[Tensor]) -> list[float]:
     along, wanted = x.test.double() - x_mean, y.test.double()
     told = y_mean + along[:, :, None] * slopes  # [M, F, Q]
     missed = (wanted[:, None] - told).square().sum(0)
-    spread = (wanted - wanted.mean(0)).square().sum(0)
+    spread = variation(wanted)
     r2 = torch.where(spread > 0, 1 - missed / spread, 0.0).clamp_min(0)
     best = torch.cat([r2, torch.zeros_like(r2[:1])]).topk(2, dim=0).values
     return (best[0] - best[1]).tolist()

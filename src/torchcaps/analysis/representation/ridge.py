@@ -9,6 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 T = TypeVar("T")
+# Layers are computed in float32: a smaller change, as a share of the size, may be its rounding.
+ROUNDING = 1e-5
 # As shares of the greatest squared singular value of the inputs.
 PENALTIES = tuple(10.0**k for k in range(-12, 3))
 
@@ -112,5 +114,12 @@ def principal(x: Splits[Tensor], width: int) -> Splits[Tensor]:
 def explained(y: Float[Tensor, "N *Q"], told: Float[Tensor, "N *Q"]) -> float:
     """R², the share of the variance of y that `told` explains, over all Q together. Below 0, the
     mean of y would have been a better guess. A constant y has no variance to explain: 0."""
-    spread = (y - y.mean(0)).square().sum()
+    spread = variation(y).sum()
     return float(1 - (y - told).square().sum() / spread) if spread > 0 else 0.0
+
+
+def variation(y: Float[Tensor, "N *Q"]) -> Float[Tensor, " *Q"]:
+    """The squared distances of each column from its mean, added up; 0 for a column that is constant
+    but for rounding."""
+    spread = (y - y.mean(0)).square().sum(0)
+    return torch.where(spread > len(y) * (ROUNDING * y.abs().amax(0)).square(), spread, 0.0)

@@ -1,8 +1,8 @@
-"""Images changed by at most epsilon a pixel, so that a model names them wrongly.
+"""Images changed by at most epsilon a pixel, so that a model misclassifies them.
 
-All climb the `margin` of the scores, whatever loss the model was trained with: it is the same for
-lengths and logits, and is not flat where a softmax is sure. The model is asked on its own device
-and left as it was; the images come back where they were.
+All raise the `margin` of the scores, whatever loss the model was trained with: it is the same for
+lengths and logits, and is not flat where a softmax is saturated. The model runs on its own device
+and is left as it was; the images come back where they were.
 """
 
 import torch
@@ -31,7 +31,7 @@ def fgsm(
     *,
     batch_size: int = 250,
 ) -> Float[Tensor, "N C H W"]:
-    r"""The fast gradient sign method, one step uphill on the `margin` m:
+    r"""The fast gradient sign method, one step along the sign of the gradient of the `margin` m:
 
     $$ x' = \Pi\big(x + \epsilon\,\mathrm{sign}\,\nabla m(x)\big), $$
 
@@ -43,9 +43,9 @@ def fgsm(
     found = []
     with full_gradient_routing(model) as device:
         for some in torch.arange(len(images)).split(batch_size):
-            x, named = images[some].to(device), labels[some].to(device)
-            slope = input_gradient(model, _margin, x, named)[1]
-            found.append(Ball(x, epsilon).nearest(x + epsilon * slope.sign()).to(images.device))
+            x, true = images[some].to(device), labels[some].to(device)
+            gradient = input_gradient(model, _margin, x, true)[1]
+            found.append(Ball(x, epsilon).nearest(x + epsilon * gradient.sign()).to(images.device))
     return torch.cat(found)
 
 
@@ -61,7 +61,7 @@ def pgd(
     seed: int = 0,
     batch_size: int = 250,
 ) -> Float[Tensor, "N C H W"]:
-    r"""Projected gradient ascent of the `margin` m from random places near each image:
+    r"""Projected gradient ascent of the `margin` m from random starts near each image:
 
     $$ x_0 \sim U[x - \epsilon, x + \epsilon], \qquad
        x_{t+1} = \Pi\big(x_t + \alpha\,\mathrm{sign}\,\nabla m(x_t)\big), $$
@@ -71,15 +71,15 @@ def pgd(
 
     Args:
         steps, step: T and $\alpha$; None takes $\epsilon / 4$.
-        starts: how many $x_0$ are drawn for each image. A capsule network that withstands one is
-            often fooled from another.
+        starts: how many $x_0$ are drawn for each image. Where one fails against a capsule network,
+            another often succeeds.
         seed: of the starts, which do not depend on `batch_size`.
 
     Source: Madry et al. 2018, with the margin in place of the training's loss.
     """
     check_attack("pgd", model, images, labels, epsilon, steps=steps, starts=starts)
-    places = _places(images, epsilon, starts, seed)
-    return _climbed(model, _margin, images, labels, epsilon, places, step, steps, batch_size)
+    first = _starts(images, epsilon, starts, seed)
+    return _maximized(model, _margin, images, labels, epsilon, first, step, steps, batch_size)
 
 
 def reconstructive(
@@ -94,14 +94,15 @@ def reconstructive(
     seed: int = 0,
     batch_size: int = 250,
 ) -> Float[Tensor, "N C H W"]:
-    r"""`pgd` against the alarm as well: first to be named wrongly, then to be drawn well. It climbs
+    r"""`pgd` that also evades the detector by reconstruction: it looks for a wrong class first,
+    then for a good reconstruction. It maximizes
 
     $$ g(x) = m(x) \text{ where } m(x) \le 0, \qquad g(x) = 1 - d(x) \text{ where } m(x) > 0, $$
 
-    with the `margin` m and the `reconstruction_error` d of what the winning class draws. Of all
-    steps each image gets the one with the greatest g: one that is named wrongly if any is, and of
-    these the one that is drawn best. Until then its ways are those of `pgd` with the same seed:
-    both succeed on the same images.
+    with the `margin` m and the `reconstruction_error` d of the predicted class. Of all steps
+    each image gets the one with the greatest g: a misclassified one if there is any, and of these
+    the one with the least error. Until then its steps are those of `pgd` with the same seed: both
+    succeed on the same images.
 
     Raises a `ValueError` for a model without a decoder.
 
@@ -110,28 +111,28 @@ def reconstructive(
     """
     require_decoder(model, "reconstructive")
     check_attack("reconstructive", model, images, labels, epsilon, steps=steps, starts=starts)
-    places = _places(images, epsilon, starts, seed)
-    return _climbed(model, _unseen, images, labels, epsilon, places, step, steps, batch_size)
+    first = _starts(images, epsilon, starts, seed)
+    return _maximized(model, _evasion, images, labels, epsilon, first, step, steps, batch_size)
 
 
 def _margin(out: Output, images: Tensor, labels: Tensor) -> Tensor:
     return margin(out.scores, labels)
 
 
-def _unseen(out: Output, images: Tensor, labels: Tensor) -> Tensor:
+def _evasion(out: Output, images: Tensor, labels: Tensor) -> Tensor:
     assert out.reconstruction is not None
     ahead = margin(out.scores, labels)
     return torch.where(ahead > 0, 1 - reconstruction_error(out.reconstruction, images), ahead)
 
 
-def _places(images: Tensor, epsilon: float, starts: int, seed: int) -> Tensor:
-    """Random places in the ball of every image, [starts, N, C, H, W]."""
+def _starts(images: Tensor, epsilon: float, starts: int, seed: int) -> Tensor:
+    """Random images in the ball of every image, [starts, N, C, H, W]."""
     generator = torch.Generator().manual_seed(seed)
-    places = 2 * torch.rand((starts, *images.shape), generator=generator) - 1
-    return Ball(images, epsilon).nearest(images + epsilon * places.to(images))
+    noise = 2 * torch.rand((starts, *images.shape), generator=generator) - 1
+    return Ball(images, epsilon).nearest(images + epsilon * noise.to(images))
 
 
-def _climbed(
+def _maximized(
     model: Model,
     gain: Gain,
     images: Tensor,
@@ -142,12 +143,12 @@ def _climbed(
     steps: int,
     batch_size: int,
 ) -> Tensor:
-    """The best of the climbs for every image, batch by batch."""
+    """`maximize`, batch by batch."""
     length = epsilon / 4 if step is None else step
     found = []
     with full_gradient_routing(model) as device:
         for some in torch.arange(len(images)).split(batch_size):
             ball = Ball(images[some].to(device), epsilon)
-            named, first = labels[some].to(device), starts[:, some].to(device)
-            found.append(maximize(model, gain, named, ball, first, length, steps).to(images.device))
+            true, first = labels[some].to(device), starts[:, some].to(device)
+            found.append(maximize(model, gain, true, ball, first, length, steps).to(images.device))
     return torch.cat(found)

@@ -1,4 +1,4 @@
-"""How well a model's alarms tell attacked and strange images from clean ones."""
+"""How well a model's detectors tell attacked and out-of-distribution images from clean ones."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,64 +21,65 @@ FGSM, PGD, RECONSTRUCTIVE = "FGSM", "PGD", "reconstructive"
 
 @dataclass(frozen=True)
 class Detection:
-    """A model with its alarms on, before clean, attacked and strange images.
+    """A model and its detectors on clean, attacked and out-of-distribution images.
 
-    validation: clean images that thresholds are taken from, and that nothing else is.
-    clean: test images; right [N]: whether each is named rightly.
+    validation: clean images; thresholds come from them, and nothing else does.
+    clean: test images; correct [N]: whether each is classified correctly.
     attacked: the same images, changed, by attack and epsilon.
-    strange: images that have no right name, by kind.
+    out_of_distribution: images of none of the classes, by kind.
 
-    All rates are shares from 0 to 1. An alarm is raised by what is above its threshold, and a
-    `rate` is the share of the validation images that may be.
+    All rates are shares from 0 to 1. A detector flags what scores above its threshold, and `rate`
+    is its false positive rate on the validation images, at most.
     """
 
     validation: DetectorScores
     clean: DetectorScores
-    right: Bool[Tensor, " N"]
+    correct: Bool[Tensor, " N"]
     attacked: Mapping[Attacked, DetectorScores]
-    strange: Mapping[str, DetectorScores]
+    out_of_distribution: Mapping[str, DetectorScores]
 
     @property
-    def alarms(self) -> tuple[str, ...]:
-        return tuple(self.clean.alarms)
+    def detectors(self) -> tuple[str, ...]:
+        return tuple(self.clean.scores)
 
     def accuracy(self) -> float:
-        return _share(self.right)
+        return _share(self.correct)
 
-    def threshold(self, alarm: str, rate: float) -> float:
-        return threshold(self.validation.alarms[alarm], rate)
+    def threshold(self, detector: str, rate: float) -> float:
+        return threshold(self.validation.scores[detector], rate)
 
-    def false_alarms(self, alarm: str, rate: float) -> float:
-        """Of the clean test images: what `rate` has become."""
-        return _share(self.clean.alarms[alarm] > self.threshold(alarm, rate))
+    def false_positive_rate(self, detector: str, rate: float) -> float:
+        """Share of the clean test images that are flagged."""
+        return _share(self.clean.scores[detector] > self.threshold(detector, rate))
 
-    def success(self, attack: Attacked) -> float:
-        """Of the images that were named rightly, those that no longer are."""
-        return _share(self._fooled(attack)[self.right])
+    def success_rate(self, attack: Attacked) -> float:
+        """Of the images that were classified correctly, those that no longer are."""
+        return _share(self._succeeded(attack)[self.correct])
 
-    def undetected(self, attack: Attacked, alarm: str, rate: float) -> float:
-        """Of the images that were named rightly, those that no longer are and raise no alarm.
+    def undetected_rate(self, attack: Attacked, detector: str, rate: float) -> float:
+        """Of the images that were classified correctly, those that no longer are and that the
+        detector does not flag.
 
-        Source: the undetected rate of Qin et al. 2020.
+        Source: Qin et al. 2020.
         """
-        quiet = self.attacked[attack].alarms[alarm] <= self.threshold(alarm, rate)
-        return _share((self._fooled(attack) & quiet)[self.right])
+        passed = self.attacked[attack].scores[detector] <= self.threshold(detector, rate)
+        return _share((self._succeeded(attack) & passed)[self.correct])
 
-    def attack_auroc(self, attack: Attacked, alarm: str) -> float:
-        """How well the alarm tells attacked images that fool from all clean ones (see `auroc`);
-        NaN where none fools."""
-        fooled = self._fooled(attack)
-        if not fooled.any():
+    def attack_auroc(self, attack: Attacked, detector: str) -> float:
+        """Of successfully attacked images against all clean ones (see `auroc`); NaN where no
+        attack succeeds."""
+        succeeded = self._succeeded(attack)
+        if not succeeded.any():
             return float("nan")
-        return auroc(self.attacked[attack].alarms[alarm][fooled], self.clean.alarms[alarm])
+        return auroc(self.attacked[attack].scores[detector][succeeded], self.clean.scores[detector])
 
-    def strange_auroc(self, kind: str, alarm: str) -> float:
-        """How well the alarm tells strange images of a kind from all clean ones."""
-        return auroc(self.strange[kind].alarms[alarm], self.clean.alarms[alarm])
+    def out_of_distribution_auroc(self, kind: str, detector: str) -> float:
+        """Of the out-of-distribution images of a kind against all clean ones."""
+        return auroc(self.out_of_distribution[kind].scores[detector], self.clean.scores[detector])
 
-    def _fooled(self, attack: Attacked) -> Tensor:
-        """Named rightly before, and otherwise now."""
-        return self.right & (self.attacked[attack].named != self.clean.named)
+    def _succeeded(self, attack: Attacked) -> Tensor:
+        """Classified correctly before, and otherwise now."""
+        return self.correct & (self.attacked[attack].predicted != self.clean.predicted)
 
 
 def make_attacks(
@@ -111,17 +112,19 @@ def measure_detection(
     images: Float[Tensor, "N C H W"],
     labels: Tensor,
     attacked: Mapping[Attacked, Float[Tensor, "N C H W"]],
-    strange: Mapping[str, Float[Tensor, "M C H W"]],
+    out_of_distribution: Mapping[str, Float[Tensor, "M C H W"]],
 ) -> Detection:
-    """Watch `model` name the clean images of `validation` and the test, the attacked ones (made
-    on it or on another model) and the strange ones."""
+    """Classify and score the clean images of `validation` and the test, the attacked ones (by
+    attacks on `model` or on another one) and the out-of-distribution ones."""
     clean = detector_scores(model, images)
     return Detection(
         validation=detector_scores(model, validation.batch(range(len(validation)))[0]),
         clean=clean,
-        right=clean.named == labels,
+        correct=clean.predicted == labels,
         attacked={attack: detector_scores(model, changed) for attack, changed in attacked.items()},
-        strange={kind: detector_scores(model, others) for kind, others in strange.items()},
+        out_of_distribution={
+            kind: detector_scores(model, others) for kind, others in out_of_distribution.items()
+        },
     )
 
 

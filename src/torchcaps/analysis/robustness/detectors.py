@@ -1,4 +1,4 @@
-"""Two alarms for images that a model should not be trusted with."""
+"""Two detectors of images that a model should not be trusted with."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,41 +16,41 @@ RECONSTRUCTION, SCORE = "reconstruction", "score"
 
 @dataclass(frozen=True)
 class DetectorScores:
-    """A model's answers to N images, and how suspicious each looks to its alarms.
+    """A model's predictions for N images, and how suspicious each looks to its detectors.
 
-    named [N]: the class with the highest score.
-    alarms: by name, a number [N] that is greater for what looks stranger. "score" is one minus
-        the greatest length, or minus the logarithm of the greatest probability where there are no
-        capsules. "reconstruction", of a model with a decoder, is the `reconstruction_error` of
-        what the winning class draws.
+    predicted [N]: the class with the highest score.
+    scores: by detector, numbers [N] in float64, greater for what is more suspicious. "score" is one
+        minus the highest capsule length or activation, or minus the logarithm of the highest
+        probability of a model that gives logits. "reconstruction", of a model with a decoder, is
+        the `reconstruction_error` of the predicted class.
     """
 
-    named: Int[Tensor, " N"]
-    alarms: Mapping[str, Float[Tensor, " N"]]
+    predicted: Int[Tensor, " N"]
+    scores: Mapping[str, Float[Tensor, " N"]]
 
 
 @torch.no_grad()
 def detector_scores(
     model: Model, images: Float[Tensor, "N C H W"], *, batch_size: int = 250
 ) -> DetectorScores:
-    """Ask `model` about every image, with its alarms on.
+    """Classify every image and score it by every detector of `model`.
 
-    Source of the alarm by reconstruction: DARCCC, Frosst, Sabour & Hinton 2018.
+    Source of the detector by reconstruction: DARCCC, Frosst, Sabour & Hinton 2018.
     """
-    scores, errors, capsules = [], [], False
+    scores, errors = [], []
     with eval_mode(model) as device:
         for batch in images.split(batch_size):
-            seen = batch.to(device)
-            out = model(seen)
+            out = model(batch.to(device))
             scores.append(out.scores.cpu().double())
-            capsules = out.poses is not None
             if out.reconstruction is not None:
-                errors.append(reconstruction_error(out.reconstruction, seen).cpu().double())
+                drawn = out.reconstruction.cpu().double()
+                errors.append(reconstruction_error(drawn, batch.cpu().double()))
     found = torch.cat(scores)
     # The logarithm keeps apart what is 1 to the last bit as a probability.
-    doubt = 1 - found.amax(-1) if capsules else -found.log_softmax(-1).amax(-1)
-    drawn = {RECONSTRUCTION: torch.cat(errors)} if errors else {}
-    return DetectorScores(found.argmax(-1), {**drawn, SCORE: doubt})
+    logits = model.score_kind == "logits"
+    doubt = -found.log_softmax(-1).amax(-1) if logits else 1 - found.amax(-1)
+    by_error = {RECONSTRUCTION: torch.cat(errors)} if errors else {}
+    return DetectorScores(found.argmax(-1), {**by_error, SCORE: doubt})
 
 
 def reconstruction_error(
@@ -75,7 +75,7 @@ def threshold(clean: Float[Tensor, " N"], rate: float) -> float:
     """
     if not 0 <= rate < 1:
         raise ValueError(
-            f"threshold, rate: expected a share of false alarms from 0 to below 1; got {rate}; "
+            f"threshold, rate: expected a false positive rate from 0 to below 1; got {rate}; "
             "take 0.05"
         )
     # 0.29 * 100 is 28.999...: a whole number is meant.

@@ -1,4 +1,4 @@
-"""Images that a model was not trained for, drawn on the spot: nothing to download."""
+"""Images that a model was not trained for, generated: nothing to download."""
 
 import torch
 from jaxtyping import Float
@@ -17,8 +17,8 @@ def out_of_distribution(dataset: ImageDataset, count: int, *, seed: int = 0) -> 
     faces: drawn four times as large and averaged over blocks, as the embedded digits were made;
         the brightest pixel of each is 1. Where faces are what `dataset` holds: digits.
     mirror images: those of `dataset`, left and right exchanged. The nearest of the kinds, and not
-        all strange: a 0 stays one. (Digits turned by 90 degrees would be given away by their outer
-        columns, where the embedded ones have hardly any ink.)
+        all out of distribution: a 0 stays one. (Digits rotated by 90 degrees would be given away
+        by their outer columns, where the embedded ones have hardly any ink.)
     shuffled pixels: images of `dataset`, the pixels of each in an order of its own: as much ink.
     noise: every pixel uniform on [0, 1].
 

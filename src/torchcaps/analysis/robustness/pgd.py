@@ -1,4 +1,4 @@
-"""Climbing within a ball around every image: what attacks of many steps have in common."""
+"""Projected gradient ascent within a ball around every image."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,8 +17,8 @@ Gain = Callable[[Output, Tensor, Tensor], Tensor]
 
 
 def margin(scores: Float[Tensor, "N J"], labels: Int[Tensor, " N"]) -> Float[Tensor, " N"]:
-    r"""How far the best wrong class is ahead, $m = \max_{j \ne y} s_j - s_y$; above 0, an image
-    is named wrongly. Scores are lengths or logits, as the model gives them.
+    r"""How far the best wrong class is ahead of the true one, $m = \max_{j \ne y} s_j - s_y$;
+    above 0, an image is misclassified. Scores are lengths or logits, as the model gives them.
 
     >>> margin(torch.tensor([[0.9, 0.2, 0.1]]), torch.tensor([1]))
     tensor([0.7000])
@@ -43,16 +43,16 @@ def maximize(
     model: Model, gain: Gain, labels: Tensor, ball: Ball, starts: Tensor, step: float, steps: int
 ) -> Tensor:
     """From each of the starts [S, N, C, H, W], `steps` steps of `step` along the sign of the
-    gradient; of all on the ways, each image gets the one with the greatest gain."""
+    gradient; of all images on these paths, each gets the one with the greatest gain."""
     best, most = starts[0], torch.full_like(labels, -torch.inf, dtype=starts.dtype)
     for x in starts:
         for number in range(steps + 1):
-            gained, slope = input_gradient(model, gain, x, labels)
+            gained, gradient = input_gradient(model, gain, x, labels)
             better = gained > most
             most = torch.where(better, gained, most)
             best = torch.where(better[:, None, None, None], x, best)
             if number < steps:
-                x = ball.nearest(x + step * slope.sign())
+                x = ball.nearest(x + step * gradient.sign())
     return best
 
 
@@ -63,8 +63,8 @@ def input_gradient(
     x = images.detach().requires_grad_()
     with torch.enable_grad():
         gained = gain(model(x), x, labels)
-        (slope,) = torch.autograd.grad(gained.sum(), x)
-    return gained.detach(), slope
+        (gradient,) = torch.autograd.grad(gained.sum(), x)
+    return gained.detach(), gradient
 
 
 @contextmanager
