@@ -9,6 +9,7 @@ from statistics import mean
 from typing import Any, NamedTuple
 
 from torchcaps.analysis.metrics import spread
+from torchcaps.figures.curves import Spread
 
 
 class Row(NamedTuple):
@@ -80,6 +81,12 @@ class Results:
     def sd(self, model: str, metric: str, condition: object = "") -> float:
         """Sample standard deviation over seeds; 0 for one seed."""
         return spread(self.values(model, metric, condition))
+
+    def curve(self, model: str, metric: str, conditions: Iterable[object]) -> Spread:
+        """Mean and standard deviation in each condition, for figures."""
+        known = [*conditions]
+        means = [self.mean(model, metric, condition) for condition in known]
+        return Spread(means, [self.sd(model, metric, condition) for condition in known])
 
     def cell(
         self, model: str, metric: str, condition: object = "", *, digits: int = 2, unit: str = ""

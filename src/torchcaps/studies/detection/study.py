@@ -1,40 +1,45 @@
-"""Is what a capsule network draws an alarm for images that it should not be trusted with?"""
+"""Do reconstructions reveal adversarial and out-of-distribution images?"""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor
 
-from torchcaps.analysis.eval_mode import require_decoder
+from torchcaps.analysis.eval_mode import eval_mode, require_decoder
 from torchcaps.analysis.robustness.detection import (
+    FGSM,
     PGD,
-    Attacked,
+    RECONSTRUCTIVE,
     Detection,
-    attacks_on,
-    make_attacks,
     measure_detection,
 )
+from torchcaps.analysis.robustness.detectors import RECONSTRUCTION, SCORE, detector_scores
 from torchcaps.analysis.robustness.out_of_distribution import out_of_distribution
+from torchcaps.figures.detection import Line, Pair, pair_rows, rate_panels
 from torchcaps.models import Model
 from torchcaps.studies.catalogue import Finding, Study
-from torchcaps.studies.comparison import Comparison
-from torchcaps.studies.detection_report import DetectionResults, write_results
-from torchcaps.studies.detection_table import DetectionTable
+from torchcaps.studies.detection.measure import RATES, add_detections, attack_all
+from torchcaps.studies.experiment import Comparison, finish
+from torchcaps.studies.report import listed
+from torchcaps.studies.results import Results
 
-# Success is followed over these times the epsilon that is told of in full.
+# The success rate is measured at these multiples of epsilon.
 SHARES = (0.25, 0.5, 0.75, 1.0, 1.5)
 
 
 @dataclass(frozen=True)
 class DetectionOptions(Comparison):
-    """What a person may set. The model must have a decoder."""
+    """Options of the study. The model must have a decoder."""
 
     study = "detection"
 
     beside: tuple[str, ...] = ("cnn", "pooled_cnn")
-    """The models it is compared with. Attacks made on the first are shown to the others as well."""
+    """The models it is compared with. Attacks on the first are transferred to the others."""
     epochs: int = 60
     """Passes over the training images."""
     data: str = "digits"
@@ -42,13 +47,13 @@ class DetectionOptions(Comparison):
     root: str | None = None
     """Folder of the data files (default: $TORCHCAPS_DATA, then the user's cache)."""
     epsilon: float = 0.2
-    """Change of a pixel, from 0 to 1, that an attack may make; also 1/4 to 3/2 of it are tried."""
+    """Largest change of a pixel (0 to 1) by an attack; also 1/4 to 3/2 of it are tried."""
     steps: int = 20
     """Steps of an attack."""
     starts: int = 5
-    """Random places that an attack begins from; the best of all its steps is kept."""
-    false_alarms: float = 0.05
-    """Share of the clean validation images that may raise an alarm."""
+    """Random starts of an attack; the best of all its steps is kept."""
+    false_positive_rate: float = 0.05
+    """Share of the clean validation images that a detector may flag."""
     images: int = 500
     """Test images that are attacked, at most."""
 
@@ -60,10 +65,10 @@ class DetectionOptions(Comparison):
                 f"detection study, epsilon: expected above 0 and up to {most:.2f}, so that "
                 f"{SHARES[-1]:g} times it is no more than 1; got {self.epsilon}; take 0.2"
             )
-        if not 0 <= self.false_alarms < 1:
+        if not 0 <= self.false_positive_rate < 1:
             raise ValueError(
-                f"detection study, false_alarms: expected a share from 0 to below 1; got "
-                f"{self.false_alarms}; take 0.05"
+                f"detection study, false_positive_rate: expected a share from 0 to below 1; got "
+                f"{self.false_positive_rate}; take 0.05"
             )
         for name, usual in (("steps", 20), ("starts", 5), ("images", 500)):
             if getattr(self, name) < 1:
@@ -84,66 +89,186 @@ class DetectionOptions(Comparison):
 
 
 def run(options: DetectionOptions, folder: Path, quiet: bool, device: str = "auto") -> Finding:
-    """Train every model with every seed, attack it, show it strange images, write the report."""
+    """Train every model with every seed, attack it, score images of no class, write the report."""
     recipe = options.recipe(options.model, 0)
     validation, test_set = recipe.load_data("validation"), recipe.load_data("test")
     count = min(options.images, len(test_set))
     images, labels = test_set.batch(range(count))
-    strange = out_of_distribution(test_set, count)
+    others = out_of_distribution(test_set, count)
     models = options.train(folder, quiet=quiet, device=device)
     found: dict[str, list[Detection]] = {name: [] for name in models}
-    shown: dict[Attacked, Tensor] = {}
+    shown: dict[str, Tensor] = {}
     with Progress(console=Console(stderr=True), disable=quiet) as progress:
         for seed in range(options.seeds):
             these = {name: seeds[seed] for name, seeds in models.items()}
-            attacks = _attack(options, these, images, labels, seed, progress)
+            attacked = attack_all(
+                these,
+                images,
+                labels,
+                options.epsilons,
+                options.epsilon,
+                steps=options.steps,
+                starts=options.starts,
+                seed=seed,
+                progress=progress,
+            )
             for name, model in these.items():
                 found[name].append(
-                    measure_detection(model, validation, images, labels, attacks[name], strange)
+                    measure_detection(model, validation, images, labels, attacked[name], others)
                 )
-            shown = shown or attacks[options.model]
-    results = DetectionResults(
-        settings=asdict(options),
-        command=options.command(),
-        table=DetectionTable(found, options.epsilons, options.epsilon, options.false_alarms),
-        costs=options.costs(folder, models),
-        example=models[options.model][0],
-        images=images,
-        attacked=shown,
-        strange=strange,
+            ours = attacked[options.model]
+            shown = shown or {name: ours[name, options.epsilon] for name in (PGD, RECONSTRUCTIVE)}
+    results = Results()
+    for name, seeds in found.items():
+        add_detections(results, name, seeds, options.epsilon, options.false_positive_rate)
+    sheets = {"clean": images, **shown, **others}
+    known = names_of(results, options)
+    return finish(
+        options,
+        results,
+        options.costs(folder, models),
+        folder,
+        {
+            "undetected.svg": undetected_figure(results, options),
+            "success.svg": success_figure(results, options),
+            "reconstructions.png": pictures_figure(results, models[options.model][0], sheets),
+        },
+        table(results, options, known["attacks"]),
+        validation_images=len(validation),
+        test_images=count,
+        kinds=list(others),
+        **known,
     )
-    return write_results(results, folder)
 
 
-def _attack(
-    options: DetectionOptions,
-    models: dict[str, Model],
-    images: Tensor,
-    labels: Tensor,
-    seed: int,
-    progress: Progress,
-) -> dict[str, dict[Attacked, Tensor]]:
-    """The attacked images of every model, and those made on the first of the others."""
-    made = {}
-    for name, model in models.items():
-        total = len(options.epsilons) * len(attacks_on(model))
-        task = progress.add_task(f"attacking {name}, seed {seed}", total=total)
-        made[name] = make_attacks(
-            model,
-            images,
-            labels,
-            options.epsilons,
-            steps=options.steps,
-            starts=options.starts,
-            seed=seed,
-            each=lambda task=task: progress.advance(task),
+def names_of(results: Results, options: DetectionOptions) -> dict[str, dict[str, list[str]]]:
+    """By model, its attacks at the epsilon of the table and its detectors."""
+    ending = f", {options.epsilon:g}"
+    return {
+        "attacks": {
+            name: [
+                condition.removesuffix(ending)
+                for condition in results.names("condition", model=name, metric="success_rate")
+                if condition.endswith(ending)
+            ]
+            for name in options.models
+        },
+        "detectors": {
+            name: results.names("condition", model=name, metric="threshold")
+            for name in options.models
+        },
+    }
+
+
+def table(
+    results: Results, options: DetectionOptions, attacks: dict[str, list[str]]
+) -> tuple[list[str], list[list[str]]]:
+    """Header and one row an attack on a model, in percent."""
+    rate = f"{options.false_positive_rate:g}"
+    rows = [
+        [
+            name,
+            attack,
+            results.cell(name, "success_rate", f"{attack}, {options.epsilon:g}", digits=1),
+            *(
+                results.cell(name, "undetected_rate", f"{attack}, {detector}, {rate}", digits=1)
+                for detector in (RECONSTRUCTION, SCORE)
+            ),
+        ]
+        for name in options.models
+        for attack in attacks[name]
+    ]
+    header = ["model", "attack", "success (%)", "undetected, reconstruction", "undetected, score"]
+    return header, rows
+
+
+def success_figure(results: Results, options: DetectionOptions) -> Figure:
+    """Success rate against epsilon. The reconstructive attack succeeds on the images of PGD."""
+    lines = {
+        f"{attack} on {name}": Line(
+            look,
+            results.curve(name, "success_rate", [f"{attack}, {e:g}" for e in options.epsilons]),
         )
-    maker = options.models[1]
-    passed_on = made[maker][PGD, options.epsilon]
-    for name in models:
-        if name != maker:
-            made[name][f"made on {maker}", options.epsilon] = passed_on
-    return made
+        for look, (name, attack) in enumerate(_shown(options))
+        if attack != RECONSTRUCTIVE
+    }
+    at = f"{PGD}, {options.epsilon:g}"
+    rates = [f"{results.mean(name, 'success_rate', at):.0f} % ({name})" for name in options.models]
+    return rate_panels(
+        options.epsilons,
+        {"": lines},
+        title=f"Success rate of PGD at epsilon {options.epsilon:g}:\n{listed(rates)}",
+        xlabel="largest change of a pixel (epsilon; pixels are from 0 to 1)",
+        ylabel="attack success rate (%)",
+    )
+
+
+def undetected_figure(results: Results, options: DetectionOptions) -> Figure:
+    """Undetected rate against the false positive rate, a panel for each detector."""
+    panels = {
+        f"detector: {detector}": {
+            f"{attack} on {name}": Line(
+                look,
+                results.curve(
+                    name,
+                    "undetected_rate",
+                    [f"{attack}, {detector}, {r:g}" for r in RATES],
+                ),
+            )
+            for look, (name, attack) in enumerate(_shown(options))
+            if results.values(name, "threshold", detector)
+        }
+        for detector in (RECONSTRUCTION, SCORE)
+    }
+    blind, adaptive = (
+        results.mean(
+            options.model,
+            "undetected_rate",
+            f"{attack}, {RECONSTRUCTION}, {options.false_positive_rate:g}",
+        )
+        for attack in (PGD, RECONSTRUCTIVE)
+    )
+    return rate_panels(
+        [100 * rate for rate in RATES],
+        panels,
+        title=f"Undetected by the reconstruction of {options.model} at "
+        f"{100 * options.false_positive_rate:g} % false positives:\nPGD {blind:.0f} %, the attack "
+        f"that knows the detector {adaptive:.0f} %",
+        xlabel="false positive rate on validation images (%, at most)",
+        ylabel="undetected rate (% of images)",
+        every_nth=5,
+    )
+
+
+def pictures_figure(results: Results, model: Model, sheets: Mapping[str, Tensor]) -> Figure:
+    """The first images of each kind, not selected, each beside its reconstruction."""
+    limit = results.values(model.name, "threshold", RECONSTRUCTION)[0]
+    rows = {name: _pairs(model, images[:5], limit) for name, images in sheets.items()}
+    flagged = [f"{sum(p.alarmed for p in row)} of {len(row)} {name}" for name, row in rows.items()]
+    return pair_rows(
+        rows,
+        title=f"Flagged by the reconstruction: {listed(flagged)}",
+        legend=f"class, distance of the two; framed: above {limit:.3f}, the threshold",
+    )
+
+
+@torch.no_grad()
+def _pairs(model: Model, images: Tensor, limit: float) -> list[Pair]:
+    found = detector_scores(model, images)
+    with eval_mode(model) as device:
+        drawn = model(images.to(device)).reconstruction.cpu()
+    return [
+        Pair(image, drawing, f"{model.classes[int(k)]}   {error:.3f}", bool(error > limit))
+        for image, drawing, k, error in zip(
+            images, drawn, found.predicted, found.scores[RECONSTRUCTION].tolist(), strict=True
+        )
+    ]
+
+
+def _shown(options: DetectionOptions) -> list[tuple[str, str]]:
+    """Models and attacks of the figures, in the order of their colours."""
+    ours = [(options.model, attack) for attack in (FGSM, PGD, RECONSTRUCTIVE)]
+    return ours + [(name, PGD) for name in options.models[1:]]
 
 
 STUDY = Study(DetectionOptions, DetectionOptions.check, run)

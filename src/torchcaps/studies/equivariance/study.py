@@ -12,7 +12,6 @@ from torchcaps.analysis.representation.representations import layer_names, repre
 from torchcaps.analysis.representation.ridge import Splits, class_rows
 from torchcaps.data import ImageDataset
 from torchcaps.data.faces_scene import CLASSES
-from torchcaps.figures.curves import Spread
 from torchcaps.figures.equivariance import equivariance_panels
 from torchcaps.figures.probes import probe_bars
 from torchcaps.models import Model
@@ -157,7 +156,7 @@ def layers_figure(results: Results, known: dict) -> Figure:
     """The error of every layer, a line for every transform."""
     panels = {
         name: {
-            transform: _spread(results, name, "error", [where(x, transform) for x in names])
+            transform: results.curve(name, "error", [where(x, transform) for x in names])
             for transform in known["transforms"]
         }
         for name, names in known["layers"].items()
@@ -176,21 +175,14 @@ def probes_figure(results: Results, known: dict) -> Figure:
     bars = {}
     for data, quantities in known["quantities"].items():
         conditions = [where(data, quantity) for quantity in quantities]
-        bars[data] = {name: _spread(results, name, "equal", conditions) for name in names}
-        bars[data][control] = _spread(results, names[0], control, conditions)
+        bars[data] = {name: results.curve(name, "equal", conditions) for name in names}
+        bars[data][control] = results.curve(names[0], control, conditions)
     parts = (
         f"{results.mean(name, 'equal', where(DRAWN, 'rotation')):.2f} from {name}"
         for name in known["layers"]
     )
     title = f"R² of rotation from {known['width']} numbers ({DRAWN}):\n{', '.join(parts)}"
     return probe_bars(known["quantities"], bars, title=title, controls=(PIXELS, control))
-
-
-def _spread(results: Results, name: str, metric: str, conditions: list[str]) -> Spread:
-    return Spread(
-        [results.mean(name, metric, condition) for condition in conditions],
-        [results.sd(name, metric, condition) for condition in conditions],
-    )
 
 
 def _largest_control(results: Results, known: dict) -> float:

@@ -10,7 +10,6 @@ from rich.progress import Progress
 from torchcaps.analysis.eval_mode import require_routing
 from torchcaps.analysis.routing.measures import RoutingMeasures, measure_routing
 from torchcaps.analysis.routing.routing_trace import explain_routing
-from torchcaps.figures.curves import Spread
 from torchcaps.figures.iterations import iteration_curves
 from torchcaps.figures.routing import routing_diagram
 from torchcaps.figures.squash import squash_figure
@@ -185,13 +184,7 @@ def table(results: Results, options: IterationsOptions) -> tuple[list[str], list
 def iterations_figure(results: Results, options: IterationsOptions) -> Figure:
     """A curve over the iterations in the test for each number of iterations in training."""
     panels = {
-        label: {
-            r: Spread(
-                [results.mean(name, metric, tested) for tested in options.tested],
-                [results.sd(name, metric, tested) for tested in options.tested],
-            )
-            for r, name in options.names.items()
-        }
+        label: {r: results.curve(name, metric, options.tested) for r, name in options.names.items()}
         for metric, label in PANELS.items()
     }
     means = [results.mean(name, "accuracy") for name in options.names.values()]

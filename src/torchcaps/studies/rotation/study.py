@@ -15,7 +15,7 @@ from torchcaps.analysis.pose.perturbation import perturb
 from torchcaps.analysis.robustness.transform_robustness import measure_transform
 from torchcaps.data import ImageDataset
 from torchcaps.data.transforms import rotate
-from torchcaps.figures.curves import Spread, accuracy_curves
+from torchcaps.figures.curves import accuracy_curves
 from torchcaps.figures.images import image_grid
 from torchcaps.models import Model
 from torchcaps.studies.catalogue import Finding, Study
@@ -159,13 +159,7 @@ def rotation_figure(results: Results, options: RotationOptions) -> Figure:
         f"of {other} at {len(results.verdicts(options.model, other, 'accuracy', angles)['ahead'])}"
         for other in options.models[1:]
     ]
-    curves = {
-        name: Spread(
-            [results.mean(name, "accuracy", angle) for angle in angles],
-            [results.sd(name, "accuracy", angle) for angle in angles],
-        )
-        for name in options.models
-    }
+    curves = {name: results.curve(name, "accuracy", angles) for name in options.models}
     return accuracy_curves(
         options.angles,
         curves,
