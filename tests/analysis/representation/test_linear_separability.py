@@ -113,5 +113,7 @@ def test_too_few_faces_and_models_of_another_kind_are_refused():
         ValueError, match="measure_linear_separability, model: expected one that begins"
     ):
         measure_linear_separability(
-            tc.create_model("equivariant_capsnet", (1, 32, 32), 3), faces, {}
+            tc.create_model("equivariant_capsnet", (1, 32, 32), 3),
+            draw(8).images,
+            {"twin": draw(8).images},
         )

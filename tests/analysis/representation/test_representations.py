@@ -107,9 +107,11 @@ def test_maps_are_taken_after_their_relu_and_pools_after_them():
     assert all(x.min() >= 0 for x in found.values())
 
 
-def test_a_model_of_unknown_layers_is_refused(rule):
-    with pytest.raises(ValueError, match=r"layers, model: expected one of CapsNet, .*; got Rule;"):
-        layers(rule("ink"), torch.zeros(1, 1, 9, 9))
+def test_a_model_that_names_no_layers_has_its_scores(rule):
+    model, images = rule("ink"), torch.rand(2, 1, 9, 9)
+    found = layers(model, images)
+    assert list(found) == ["image", "scores"]
+    assert torch.equal(found["scores"], model(images).scores)
 
 
 def test_a_layer_that_is_not_there_is_refused():
