@@ -31,7 +31,7 @@ def test_scrambling_moves_the_parts_and_the_scores(face: "Screen") -> None:
     assert _place(face, "mouth") != places
     assert [face.scores(model) for model in MODELS] != said
     since = face.asked
-    face.press("Put back")
+    face.press("Restore")
     face.redrawn(since)
     assert face.pixels(STAGE) == before
 

@@ -8,34 +8,65 @@ if TYPE_CHECKING:
 
 MOVED = "#reconstruction figure:nth-child(2) canvas"
 DIFFERENCE = "#reconstruction figure:nth-child(3) canvas"
-NUMBER_3 = "Number 3 of the pose, added to what was measured"
+NUMBER_3 = "Number 3 of the pose, added to the measured value"
 
 
 def test_scores_of_all_networks_stand_side_by_side(screen: "Screen") -> None:
     screen.open("#set=digits&image=0")
-    lengths, shares = screen.scores("capsnet_small"), screen.scores("cnn")
-    assert list(lengths) == list("0123456789") == list(screen.scores("equivariant_capsnet"))
-    assert abs(sum(shares.values()) - 1) < 0.01
-    assert all(0 <= length < 1 for length in lengths.values())
+    for model in ("capsnet_small", "equivariant_capsnet", "cnn"):
+        shares = screen.scores(model)
+        assert list(shares) == list("0123456789")
+        assert abs(sum(shares.values()) - 1) < 0.01
+    titles = screen.page.locator("[data-model=equivariant_capsnet] li").evaluate_all(
+        "all => all.map(li => li.title)"
+    )
+    assert all(re.fullmatch(r"probability \S+, capsule length \S+", title) for title in titles)
+    assert "gain" in screen.page.locator("[data-model=capsnet_small] .kind").inner_text()
+    assert screen.page.locator("[data-model=cnn] .kind").inner_text().startswith("logit ")
     said = screen.page.locator("[data-model=cnn] .says strong").inner_text()
     assert said == max(shares, key=shares.__getitem__)
     winner = screen.page.locator("[data-model=cnn] li.winner .class")
     assert winner.inner_text() == said
 
 
-def test_a_sweep_draws_a_curve_for_each_network(screen: "Screen") -> None:
-    screen.open("#set=digits&image=0")
-    screen.press("Sweep −180° … 180°")
+def test_every_picture_is_swept_with_a_curve_for_each_network(screen: "Screen") -> None:
+    screen.open()
     screen.page.wait_for_selector(".trace .curve")
     assert screen.page.locator(".trace .curve").count() == 3
     told = screen.page.locator(".trace .words").inner_text()
     # Quarter turns are the same to it; nothing of the kind holds for the others.
-    right = re.search(r"equivariant_capsnet: right at (\d+) of 36", told)
+    right = re.search(r"equivariant_capsnet: correct at (\d+) of 36", told)
     assert right is not None
     # The curve is of this picture alone.
     screen.press("Next test image")
     screen.page.wait_for_selector(".trace .curve", state="detached")
     screen.page.wait_for_selector(".trace .curve")
+
+
+def test_the_first_view_is_the_one_that_the_server_proposes(screen: "Screen") -> None:
+    screen.open()
+    proposed = screen.page.evaluate(
+        "fetch('api/state').then(r => r.json()).then(s => s.sets[0].first_view)"
+    )
+    assert screen.page.get_by_label("number", exact=True).input_value() == str(proposed["image"])
+    rotation = screen.page.get_by_label("Rotation in degrees, counter-clockwise")
+    assert float(rotation.input_value()) == proposed["degrees"]
+    screen.open("#set=digits&image=3&degrees=-20")
+    assert screen.page.get_by_label("number", exact=True).input_value() == "3"
+    assert rotation.input_value() == "-20"
+
+
+def test_a_sweep_of_a_picture_that_was_moved_meanwhile_is_not_shown(screen: "Screen") -> None:
+    screen.open("#set=digits&image=3")
+    screen.page.wait_for_selector(".trace .curve")
+    bodies: list[str] = []
+    screen.page.on(
+        "request", lambda r: bodies.append(r.post_data or "") if "sweep" in r.url else None
+    )
+    screen.slide("scale", 0.6)
+    screen.page.wait_for_selector(".trace .curve", state="detached")
+    screen.page.wait_for_selector(".trace .curve")
+    assert '"scale":0.6' in bodies[-1]
 
 
 def test_a_slider_moves_the_reconstruction_and_back(screen: "Screen") -> None:
@@ -46,7 +77,7 @@ def test_a_slider_moves_the_reconstruction_and_back(screen: "Screen") -> None:
     moved = screen.pixels(MOVED)
     assert moved != measured
     assert any(screen.pixels(DIFFERENCE)[3::4])
-    screen.press("Return to the measured pose")
+    screen.press("Reset to the measured pose")
     screen.drawn()
     assert screen.pixels(MOVED) == measured
     assert screen.page.get_by_label(NUMBER_3).input_value() == "0"
@@ -61,7 +92,7 @@ def test_another_network_is_looked_into(screen: "Screen") -> None:
     assert screen.page.locator("#pose .petals").count() == 2
     # Its pose is turned by one of 16 orientations, and its drawing with it.
     before = screen.pixels(MOVED)
-    screen.slide("Turn the pose by some orientations", 4)
+    screen.slide("Rotate the pose by some orientations", 4)
     assert screen.page.get_by_text("90°", exact=True).count() >= 1
     assert screen.pixels(MOVED) != before
 

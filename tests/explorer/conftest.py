@@ -1,4 +1,4 @@
-"""A server in this process, on small untrained models of both sets."""
+"""A server in this process, on small untrained models of both workspaces."""
 
 import json
 from base64 import b64decode
@@ -40,7 +40,7 @@ def save_run(folder, name, recipe=None, **options):
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory):
-    """Folders of runs by set."""
+    """Folders of runs by workspace."""
     root = tmp_path_factory.mktemp("runs")
     return {
         "digits": [save_run(root / name, name) for name in SMALL],
@@ -49,14 +49,14 @@ def runs(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def sets(runs):
+def workspaces(runs):
     recipes = {"digits": Recipe(), "faces": FACES}
     return {id: load_workspace(id, runs[id], recipes[id]) for id in runs}
 
 
 @pytest.fixture
-def explorer(sets, tmp_path):
-    return Explorer(dict(sets), tmp_path / "runs")
+def explorer(workspaces, tmp_path):
+    return Explorer(dict(workspaces), tmp_path / "runs")
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def encode(pixels, kind="PNG", **options):
 
 
 def workspace_of(data, size=28):
-    """A set without models for images of this size, as if they were of dataset `data`."""
+    """A workspace without models for images of this size, as if they were of dataset `data`."""
     test_set = load_dataset("digits", "test").first(10)
     test_set.images = torch.zeros(10, 1, size, size)
     return Workspace("digits", Recipe(data=data), test_set, ())

@@ -45,10 +45,10 @@ def check(run, ask, question):
     for answer in view["answers"]:
         line = next(lines)
         assert line.startswith(f"{answer['model']} tensor(")
-        scores = numbers(line.partition("tensor(")[2].partition(")")[0])
-        assert scores == pytest.approx(answer["scores"], abs=1e-5)
+        shares = numbers(line.partition("tensor(")[2].partition(")")[0])
+        assert shares == pytest.approx(answer["probabilities"], abs=1e-5)
         if answer["angle"] is not None:
-            turned = next(lines).removeprefix("turned by ").removesuffix(" degrees")
+            turned = next(lines).removeprefix("rotated by ").removesuffix(" degrees")
             assert math.isclose(float(turned), answer["angle"], abs_tol=1e-2)
     assert list(lines) == []
 

@@ -15,8 +15,8 @@ MOVE = {"degrees": 25.0, "dx": 1.0}
 
 
 @pytest.fixture(params=NETS)
-def net(request, sets):
-    model = sets["digits"].by_id[request.param].model
+def net(request, workspaces):
+    model = workspaces["digits"].by_id[request.param].model
     assert isinstance(model, CapsNet | EquivariantCapsNet)
     return model
 

@@ -1,16 +1,24 @@
-"""Which runs are shown: those named, of studies the lowest seed, else the newest finished."""
+"""Which networks are shown: those named, of studies the lowest seed, else the newest finished runs,
+else those that come with the package."""
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
 import torchcaps as tc
+from torchcaps.data.mnist import mnist_on_disk
+from torchcaps.explorer import run_discovery
+from torchcaps.explorer.python_code import python_code
+from torchcaps.explorer.requests import Indexed, Look, Move
 from torchcaps.explorer.run_discovery import find_runs
 from torchcaps.explorer.workspaces import load_workspace, workspace_of
 from torchcaps.training import Recipe
 
 from .conftest import FACES, save_run
+
+DIGITS = [Path(f"{name}.digits") for name in ("capsnet_small", "equivariant_capsnet", "cnn")]
 
 
 @pytest.fixture
@@ -21,12 +29,20 @@ def run(tmp_path):
         recipe = Recipe(model=name, **recipe)
         folder = save_run(tmp_path / place, name, recipe)
         lines = recipe.epochs if epochs is None else epochs
-        (folder / "metrics.jsonl").write_text("".join(f'{{"epoch": {k}}}\n' for k in range(lines)))
+        (folder / "metrics.jsonl").write_text(
+            "".join(f'{{"epoch": {k + 1}}}\n' for k in range(lines))
+        )
         written = 1e9 - 86400 * age
         os.utime(folder / "model.safetensors", times=(written, written))
         return folder
 
     return save
+
+
+@pytest.fixture(autouse=True)
+def no_mnist(monkeypatch):
+    """MNIST is not on this disk, wherever the tests run."""
+    monkeypatch.setattr(run_discovery, "mnist_on_disk", lambda split: False)
 
 
 @pytest.fixture
@@ -60,17 +76,14 @@ def test_without_names_the_newest_and_others_on_its_data_are_taken(run, found):
     run("runs/c", "capsnet_small", age=40)
     run("runs/d", "pooled_cnn", age=5, data="faces", data_options={"size": 16})
     run("runs/other-options", "equivariant_capsnet", age=2, data="faces", data_options={"size": 20})
-    sets = found()
-    assert sets["digits"] == [beside, newest]  # in the catalogue's order
-    assert [folder.name for folder in sets["faces"]] == ["other-options"]
+    runs = found()
+    assert runs["digits"] == [beside, newest]  # in the catalogue's order
+    assert [folder.name for folder in runs["faces"]] == ["other-options"]
 
 
 def test_what_is_not_finished_is_not_found_but_can_be_named(run, found, tmp_path):
     run("runs/half", epochs=3)
-    (tmp_path / "runs/broken").mkdir()
-    for name in ("config.yaml", "model.safetensors"):
-        (tmp_path / "runs/broken" / name).write_text("nothing: here")
-    assert found() == {"digits": [], "faces": []}
+    assert found()["digits"] == DIGITS
     assert found(tmp_path / "runs/half")["digits"] == [tmp_path / "runs/half"]
 
 
@@ -80,13 +93,68 @@ def test_a_set_that_was_not_named_is_found(run, found):
     assert found(digits) == {"digits": [digits], "faces": [faces]}
 
 
-def test_no_folder_at_all_is_no_mistake(found):
-    assert found() == {"digits": [], "faces": []}
+def test_without_any_run_the_networks_of_the_package_are_shown(found):
+    assert found() == {"digits": DIGITS, "faces": []}
+    workspace = load_workspace("digits", found()["digits"], Recipe())
+    assert [shown.folder for shown in workspace.models] == [str(name) for name in DIGITS]
+    assert all(shown.model.gain != 10 for shown in workspace.models)  # they are calibrated
+
+
+def test_those_of_mnist_are_preferred_where_it_is_on_disk(found, monkeypatch):
+    monkeypatch.setattr(run_discovery, "mnist_on_disk", lambda split: split == "test")
+    monkeypatch.setattr(run_discovery, "_can_be_shown", lambda run: True)
+    names = [str(folder) for folder in found()["digits"]]
+    assert "cnn.mnist" in names
+    assert all(name.endswith(".mnist") for name in names)
+
+
+def test_damaged_files_of_mnist_stop_nothing(found, monkeypatch, tmp_path, capsys):
+    (tmp_path / "mnist").mkdir()
+    for name in ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"):
+        (tmp_path / "mnist" / name).write_bytes(b"half")
+    monkeypatch.setenv("TORCHCAPS_DATA", str(tmp_path))
+    monkeypatch.setattr(run_discovery, "mnist_on_disk", mnist_on_disk)
+    assert found()["digits"] == DIGITS
+    assert "cnn.mnist is skipped (" in capsys.readouterr().err
+
+
+def test_a_network_of_the_package_can_be_named(found, run):
+    mine = run("mine", "capsnet_small")
+    assert found("cnn.digits", mine)["digits"] == [Path("cnn.digits"), mine]
+    workspace = load_workspace("digits", [Path("cnn.digits")], Recipe())
+    code = python_code(Look(workspace, Indexed(0), Move(0, 1, 0, 0, 0)))
+    assert "tc.load_model('cnn.digits')" in code
+
+
+def spoil_weights(folder):
+    (folder / "model.safetensors").write_bytes(b"half")
+    os.utime(folder / "model.safetensors")
+
+
+def spoil_recipe(folder):
+    (folder / "config.yaml").write_text("nothing: here")
+
+
+def spoil_data(folder):
+    Recipe(model="cnn", data="folder", root="/nowhere").save(folder / "config.yaml")
+
+
+@pytest.mark.parametrize("spoil", [spoil_weights, spoil_recipe, spoil_data])
+def test_a_run_that_cannot_be_shown_is_skipped_unless_it_is_named(run, found, capsys, spoil):
+    spoiled, older, beside = run("runs/a"), run("runs/b", age=1), run("runs/c", "capsnet_small")
+    spoil(spoiled)
+    assert found()["digits"] == [beside, older]
+    said = capsys.readouterr().err
+    assert said.startswith(f"torchcaps: explore: {spoiled} is skipped (")
+    assert said.count("\n") == 1
+    with pytest.raises((ValueError, OSError)):
+        load_workspace("digits", found(spoiled)["digits"], Recipe())
 
 
 def test_what_is_neither_run_nor_study_is_named(found, run, tmp_path):
     with pytest.raises(
-        ValueError, match=r"explore, .*nowhere: expected a run .* got nothing there"
+        ValueError,
+        match=r"explore, .*nowhere: expected a run .*, or one of .*cnn.digits.*; got nothing there",
     ):
         found(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()

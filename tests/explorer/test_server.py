@@ -11,6 +11,7 @@ from torchcaps.explorer.server import STATIC, make_app
 from torchcaps.explorer.state import Explorer
 from torchcaps.explorer.trainer import RECIPES
 from torchcaps.explorer.workspaces import load_workspace
+from torchcaps.training import Recipe
 
 from .conftest import numbered
 
@@ -27,7 +28,8 @@ def test_the_state_says_what_there_is(client, runs):
     small, turning, cnn = digits["models"]
     assert small["id"] == small["name"] == "capsnet_small"
     assert small["folder"] == str(runs["digits"][0])
-    assert (small["kind"], cnn["kind"]) == ("lengths", "probabilities")
+    assert (small["kind"], small["gain"]) == ("lengths", 10)
+    assert (cnn["kind"], cnn["gain"]) == ("logits", 1)
     assert (small["pose_dim"], turning["pose_dim"], cnn["pose_dim"]) == (16, 64, None)
     assert (small["iterations"], turning["iterations"], cnn["iterations"]) == (3, 3, None)
     assert (turning["orientations"], turning["window"]) == (16, 60)
@@ -39,16 +41,17 @@ def test_the_state_says_what_there_is(client, runs):
     assert state["training"]["state"] == "idle"
 
 
-def test_the_first_images_of_each_class_are_of_that_class(client, sets):
+def test_the_first_images_of_each_class_are_of_that_class(client, workspaces):
     for models in client.get("/api/state").json()["sets"]:
-        labels = sets[models["id"]].test_set.labels.tolist()
+        labels = workspaces[models["id"]].test_set.labels.tolist()
         for label, chosen in enumerate(models["first_of_class"]):
             assert chosen == [k for k, own in enumerate(labels) if own == label][:50]
 
 
-def test_sets_without_models_show_their_data_and_ask_for_training(tmp_path):
-    sets = {id: load_workspace(id, [], RECIPES[id][0]) for id in RECIPES}
-    client = TestClient(make_app(Explorer(sets, tmp_path)), base_url="http://localhost")
+def test_workspaces_without_models_show_their_data_and_ask_for_training(tmp_path):
+    recipes = {"digits": Recipe(), "faces": RECIPES["faces"][0]}
+    workspaces = {id: load_workspace(id, [], recipe) for id, recipe in recipes.items()}
+    client = TestClient(make_app(Explorer(workspaces, tmp_path)), base_url="http://localhost")
     digits, faces = client.get("/api/state").json()["sets"]
     assert digits["models"] == faces["models"] == []
     assert (digits["test_images"], faces["in_shape"]) == (360, [1, 32, 32])

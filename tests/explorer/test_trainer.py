@@ -11,7 +11,7 @@ from torchcaps.explorer.server import make_app
 from torchcaps.explorer.state import Explorer
 from torchcaps.explorer.trainer import RECIPES
 from torchcaps.explorer.workspaces import load_workspace
-from torchcaps.studies.faces import FacesOptions
+from torchcaps.studies.faces.study import FacesOptions
 from torchcaps.training import Recipe
 
 from .conftest import numbered, save_run
@@ -73,14 +73,14 @@ def ended(answer):
     return answer["state"] != "running"
 
 
-def test_a_set_is_trained_and_then_shown(client, monkeypatch, tmp_path):
+def test_a_workspace_is_trained_and_then_shown(client, monkeypatch, tmp_path):
     monkeypatch.setitem(RECIPES, "digits", (TINY,))
     begun = client.post("/api/train", json={"set": "digits"}).json()
     assert (begun["state"], begun["set"], begun["models"]) == ("running", "digits", 1)
     *on_the_way, done = until(client, ended)
     assert done["state"] == "done", done
     assert {(answer["model"], answer["models_done"]) for answer in on_the_way} >= {("cnn", 0)}
-    assert (done["models_done"], done["message"]) == (1, "the set is trained")
+    assert (done["models_done"], done["message"]) == (1, "training finished")
     (digits,) = client.get("/api/state").json()["sets"]
     assert [model["id"] for model in digits["models"]] == ["cnn"]
     assert Recipe.load(tmp_path / "runs" / "explorer-digits-cnn" / "config.yaml") == TINY
@@ -88,7 +88,7 @@ def test_a_set_is_trained_and_then_shown(client, monkeypatch, tmp_path):
     assert len(client.post("/api/view", json=look).json()["answers"]) == 1
     again = client.post("/api/train", json={"set": "digits"})
     assert again.status_code == 409
-    assert "expected a set without models; digits has some" in again.json()["error"]
+    assert "expected a workspace without models; digits has some" in again.json()["error"]
 
 
 def test_one_model_is_trained_after_the_other(client, fake, recipes, tmp_path):

@@ -53,8 +53,11 @@ def test_every_model_answers_as_when_it_is_called(ask, image, direct, move):
     for answer in said["answers"]:
         model, out = direct(answer["model"], moved)
         _, upright = direct(answer["model"], image[None])
-        scores = out.scores[0] if out.poses is not None else out.scores[0].softmax(-1)
+        scores = out.scores[0]
         assert answer["scores"] == pytest.approx(scores.tolist(), abs=1e-5)
+        shares = model.probabilities(out)[0]
+        assert answer["probabilities"] == pytest.approx(shares.tolist(), abs=1e-5)
+        assert sum(answer["probabilities"]) == pytest.approx(1, abs=1e-5)
         winner = answer["winner"]
         assert winner == scores.argmax()
         if out.poses is None:
@@ -80,8 +83,8 @@ def test_the_pose_of_an_upright_image_has_not_turned(ask):
         assert answer["turn_of_pose"] == pytest.approx(0, abs=1e-4)
 
 
-def test_the_angle_follows_a_quarter_turn_exactly(ask, sets, monkeypatch):
-    model = sets["digits"].by_id["equivariant_capsnet"].model
+def test_the_angle_follows_a_quarter_turn_exactly(ask, workspaces, monkeypatch):
+    model = workspaces["digits"].by_id["equivariant_capsnet"].model
     monkeypatch.setattr(model, "window", 180.0)
 
     def answer(degrees):
@@ -122,10 +125,12 @@ def test_a_sweep_passes_through_the_view(ask, move):
     at = sweep["degrees"].index(move.get("degrees", 0))
     for answer, curve in zip(view["answers"], sweep["curves"], strict=True):
         assert curve["model"] == answer["model"]
-        assert len(curve["scores"]) == len(curve["right"]) == 37
-        assert curve["scores"][at] == pytest.approx(answer["scores"][view["label"]], abs=1e-5)
+        assert len(curve["probabilities"]) == len(curve["right"]) == 37
+        assert curve["probabilities"][at] == pytest.approx(
+            answer["probabilities"][view["label"]], abs=1e-5
+        )
         assert curve["right"][at] == (answer["winner"] == view["label"])
-        assert curve["scores"][0] == pytest.approx(curve["scores"][-1], abs=1e-6)
+        assert curve["probabilities"][0] == pytest.approx(curve["probabilities"][-1], abs=1e-6)
 
 
 def test_a_sweep_follows_the_class_it_is_asked_for(ask):
@@ -133,7 +138,7 @@ def test_a_sweep_follows_the_class_it_is_asked_for(ask):
     sweep = ask("sweep", **look(), **{"class": 7})
     assert sweep["class"] == 7
     for answer, curve in zip(view["answers"], sweep["curves"], strict=True):
-        assert curve["scores"][18] == pytest.approx(answer["scores"][7], abs=1e-5)
+        assert curve["probabilities"][18] == pytest.approx(answer["probabilities"][7], abs=1e-5)
 
 
 def test_a_sweep_of_a_drawing_follows_what_the_first_model_sees(ask):
@@ -153,8 +158,8 @@ def test_decoding_the_measured_pose_is_the_reconstruction(ask, name):
     assert ask("decode", **question, pose=other)["image"] != answer["reconstruction"]
 
 
-def test_decoding_draws_the_class_asked_for(ask, sets):
-    net = sets["digits"].by_id["capsnet_small"].model
+def test_decoding_draws_the_class_asked_for(ask, workspaces):
+    net = workspaces["digits"].by_id["capsnet_small"].model
     assert isinstance(net, CapsNet)
     pose = torch.linspace(-0.3, 0.3, 16)
     poses = torch.zeros(1, 10, 16)

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from huggingface_hub import PyTorchModelHubMixin
 from jaxtyping import Float, Int
@@ -47,7 +47,7 @@ class Model(
     """
 
     name: str
-    score_kind: ClassVar[ScoreKind] = "logits"
+    score_kind: ScoreKind = "logits"
     orientations: int | None = None
     """Orientations at which a pose holds a vector each, if the model's poses are so arranged."""
     window: float = 180.0

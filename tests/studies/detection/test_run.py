@@ -6,6 +6,7 @@ from dataclasses import fields
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from torchcaps.analysis.robustness.attacks import pgd, reconstructive
 from torchcaps.analysis.robustness.detection import measure_detection
@@ -119,7 +120,8 @@ def test_the_report_has_a_row_for_every_attack_and_detector(done, read_page):
 def test_the_figure_of_success_draws_the_numbers(done):
     (axes,) = success_figure(done.results, OPTIONS).axes
     line = {line.get_label(): line for line in axes.lines}["PGD on cnn"]
-    assert list(line.get_xdata()) == [0.0625, 0.125, 0.1875, 0.25, 0.375]
+    x, y = map(torch.as_tensor, line.get_data())
+    assert x.tolist() == [0.0625, 0.125, 0.1875, 0.25, 0.375]
     assert line.get_ydata()[3] == pytest.approx(
         done.results.mean("cnn", "success_rate", "PGD, 0.25")
     )

@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from torchcaps.analysis.routing.measures import measure_routing
@@ -36,12 +37,13 @@ def test_the_numbers_are_those_of_the_saved_networks(done, trained):
         again = measure_routing(model, test_set, up_to=12, seed=seed)
         assert again.own == trained
 
-        def value(metric, condition="", *, by="", seed=seed):
+        def value(metric, condition: object = "", *, by="", seed=seed):
             return done.results.values(
                 f"{name}, {by} couplings" if by else name, metric, condition
             )[seed]
 
         tests = zip(again.tests, again.couplings, strict=True)
+        tested = 0
         for tested, (test, couplings) in enumerate(tests, 1):
             for condition in ("", tested) if tested == trained else (tested,):
                 assert value("accuracy", condition) == pytest.approx(100 * test.accuracy)
@@ -88,7 +90,7 @@ def test_the_curves_are_the_numbers(done):
         assert panel.get_title(loc="left") == label
         for line, name in zip(panel.lines[: len(NAMES)], NAMES.values(), strict=True):
             wanted = [done.results.mean(name, metric, tested) for tested in range(1, 13)]
-            assert list(line.get_ydata()) == pytest.approx(wanted)
+            assert np.asarray(line.get_ydata()).tolist() == pytest.approx(wanted)
 
 
 def test_a_finished_study_is_not_trained_again(done, monkeypatch):

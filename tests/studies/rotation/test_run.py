@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import yaml
 
@@ -86,7 +87,7 @@ def test_the_curves_are_the_results(study):
     assert [line.get_label() for line in axes.lines] == list(MODELS)
     for line in axes.lines:
         wanted = [study.results.mean(line.get_label(), "accuracy", a) for a in (-30, 0, 30)]
-        assert list(line.get_ydata()) == pytest.approx(wanted)
+        assert np.asarray(line.get_ydata()).tolist() == pytest.approx(wanted)
 
 
 def test_the_classes_under_the_reconstructions_are_predicted(study):

@@ -58,7 +58,7 @@ def run(options: FacesOptions, folder: Path, quiet: bool, device: str = "auto") 
     faces, *scrambled = (
         draw(options.faces, (kind,), seed=SEED).images for kind in ("face", *SCRAMBLED)
     )
-    twins = dict(zip(SCRAMBLED, scrambled, strict=True))
+    twins: dict[str, Tensor] = dict(zip(SCRAMBLED, scrambled, strict=True))
     results, first = Results(), {}
     with Progress(console=Console(stderr=True), disable=quiet) as progress:
         for name, seeds in models.items():

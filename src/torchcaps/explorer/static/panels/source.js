@@ -2,6 +2,7 @@
 
 import { h, newId, set } from "../dom.js";
 import { pack, unpack } from "../pixels.js";
+import { UPRIGHT } from "../store.js";
 import { DrawingPad } from "./draw.js";
 import { UploadBox } from "./upload.js";
 
@@ -101,7 +102,10 @@ export class SourcePanel {
       if (this.#store.state.set !== id || this.#store.state.tab !== tab) return;
       notice.clear();
       if (inverted) notice.tell("The picture was inverted to light on dark, like the training images.");
-      this.#store.set({ source: { kind: "pixels", pixels: pack(unpack(pixels)) }, delta: null, roll: 0 });
+      // A rotation of the test image before it is not meant for the new picture.
+      const { source, transform } = this.#store.state;
+      const kept = source.kind === "test" ? UPRIGHT : transform;
+      this.#store.set({ source: { kind: "pixels", pixels: pack(unpack(pixels)) }, transform: kept, delta: null, roll: 0 });
     } catch (error) {
       notice.show(error);
     }
