@@ -122,9 +122,7 @@ def test_the_figure_of_success_draws_the_numbers(done):
     line = {line.get_label(): line for line in axes.lines}["PGD on cnn"]
     x, y = map(torch.as_tensor, line.get_data())
     assert x.tolist() == [0.0625, 0.125, 0.1875, 0.25, 0.375]
-    assert line.get_ydata()[3] == pytest.approx(
-        done.results.mean("cnn", "success_rate", "PGD, 0.25")
-    )
+    assert float(y[3]) == pytest.approx(done.results.mean("cnn", "success_rate", "PGD, 0.25"))
 
 
 def test_pictures_are_framed_above_the_threshold(done):
