@@ -115,8 +115,8 @@ def test_everything_is_reached_by_keys(screen: "Screen") -> None:
         if last == "The equations":
             break
     assert last == "The equations"
-    for name in ("Skip to the predictions", "Faces", "Copy link", "Rotate the picture", "Draw", ROTATION,
-                 "Sweep −180° … 180°", "equivariant_capsnet", "iteration"):  # fmt: skip
+    for name in ("Skip to the predictions", "Faces", "Copy link", "Rotate the picture", "Draw",
+                 ROTATION, "Sweep −180° … 180°", "equivariant_capsnet", "iteration"):  # fmt: skip
         assert name in reached
     assert "The picture. Arrow keys shift it" in " ".join(reached)
     assert sum(name.startswith("Part ") for name in reached) == 12
