@@ -55,7 +55,7 @@ def test_it_is_loaded_evaluated_and_predicts(run, cli, picture):
     said = json.loads(cli("evaluate", run, "--json").out)
     assert said["images"] == 360
     assert said["reconstruction_mse"] is None
-    (found,) = json.loads(cli("predict", run, picture, "--json").out)
+    (found,) = json.loads(cli("predict", run, picture("a.png"), "--json").out)
     assert found["class"] in model.classes
     assert found["rotated_by"] is None
     assert set(found["scores"]) == set(model.classes)

@@ -1,4 +1,4 @@
-"""`torchcaps explore`: a local web page that shows what models think."""
+"""`torchcaps explore`: a local web page that compares networks."""
 
 import sys
 import webbrowser
@@ -11,6 +11,7 @@ from torchcaps.cli.options import PORT
 from torchcaps.explorer.guard import is_loopback
 from torchcaps.explorer.serving import address, listen, serve
 from torchcaps.explorer.state import open_explorer
+from torchcaps.interrupt import Interrupted, signal_of
 from torchcaps.machine import resolve_device
 
 
@@ -43,5 +44,5 @@ def run(options: Namespace) -> None:
 
         try:
             serve(explorer, listening, options.host, ready)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt("explorer ended") from None
+        except KeyboardInterrupt as stop:
+            raise Interrupted("explorer ended", signal_of(stop)) from None
