@@ -25,10 +25,9 @@ class Pixels(Model):
 
     name = "pixels"
 
-    def __init__(self, capsules=False):
-        super().__init__((1, 1, 3), 3)
+    def __init__(self, num_classes=3):
+        super().__init__((1, 1, num_classes), num_classes)
         self.weight = nn.Parameter(torch.zeros(1))
-        self.score_kind = "lengths" if capsules else "logits"
         self.batches, self.modes = [], []
 
     def forward(self, images, labels=None):
@@ -38,6 +37,12 @@ class Pixels(Model):
 
     def make_loss(self):
         return ScoreCrossEntropy()
+
+
+class Lengths(Pixels):
+    """The same as lengths of capsules."""
+
+    score_kind = "lengths"
 
 
 def images(*scores):
@@ -52,7 +57,7 @@ def test_logits_become_probabilities_and_lengths_stay():
     torch.testing.assert_close(logits.confidence, wanted)
     torch.testing.assert_close(logits.evidence, wanted.log())
     assert logits.scores.tolist() == [1, 3]
-    lengths = class_scores(Pixels(capsules=True), shown, 1)
+    lengths = class_scores(Lengths(), shown, 1)
     assert lengths.evidence.tolist() == lengths.confidence.tolist() == [1, 3]
     assert lengths.scores.tolist() == [1, 3]
 
