@@ -8,6 +8,7 @@ import pytest
 from torchcaps.data import load_dataset
 from torchcaps.data.fetch import data_root
 from torchcaps.data.idx import read_idx
+from torchcaps.data.mnist import mnist_on_disk
 
 MD5 = {  # of the uncompressed files, as published
     "t10k-images-idx3-ubyte.gz": (3, "2646ac647ad5339dbf082846283269ea"),
@@ -115,3 +116,13 @@ def test_the_root_is_the_argument_then_the_environment_then_the_cache(monkeypatc
     assert data_root() == tmp_path / "set"
     monkeypatch.delenv("TORCHCAPS_DATA")
     assert data_root() == pooch.os_cache("torchcaps")
+
+
+def test_whether_the_files_are_on_disk_is_asked_without_a_download(tmp_path, monkeypatch):
+    monkeypatch.setattr(pooch, "retrieve", lambda *_, **__: pytest.fail("a download was started"))
+    (tmp_path / "mnist").mkdir()
+    (tmp_path / "mnist" / "t10k-images-idx3-ubyte").touch()
+    assert not mnist_on_disk("test", tmp_path)
+    (tmp_path / "mnist" / "t10k-labels-idx1-ubyte.gz").touch()
+    assert mnist_on_disk("test", tmp_path)
+    assert not mnist_on_disk("train", tmp_path)
