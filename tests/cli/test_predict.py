@@ -12,11 +12,11 @@ from torchcaps.models import EquivariantCapsNet
 from torchcaps.training import Recipe, train
 
 
-def scores(folder, *paths, invert=False):
+def probabilities(folder, *paths, invert=False):
     model = tc.load_model(folder)
     images = torch.stack([read_image(path, model.in_shape) for path in paths])
     with torch.no_grad():
-        return model(1 - images if invert else images).scores
+        return model.probabilities(model(1 - images if invert else images))
 
 
 def rows(said, folder):
@@ -32,15 +32,15 @@ def rows(said, folder):
     return found
 
 
-def test_each_picture_has_its_class_and_the_lengths_of_its_capsules(cli, model, picture):
+def test_each_picture_has_its_class_and_its_probabilities(cli, model, picture):
     folder = model()
     paths = [picture(f"{name}.png") for name in "abcdef"]
     said = cli("predict", folder, *paths)
     assert (said.code, said.err) == (0, "")
-    assert "capsule lengths" in said.out
+    assert "probabilities" in said.out
     table = rows(said, folder)
     assert [path for path, _, _ in table] == paths
-    wanted = scores(folder, *paths)
+    wanted = probabilities(folder, *paths)
     assert len({row.argmax().item() for row in wanted}) > 1, "all of one class: proves little"
     for (_, said_class, said_scores), row in zip(table, wanted, strict=True):
         by_name = dict(zip(("ape", "bee", "cow"), row.tolist(), strict=True))
@@ -55,7 +55,7 @@ def test_a_cnn_gives_probabilities(cli, model, picture):
     said = cli("predict", folder, path)
     assert "probabilities" in said.out
     ((_, best, shown),) = rows(said, folder)
-    wanted, order = scores(folder, path)[0].softmax(-1).sort(descending=True)
+    wanted, order = probabilities(folder, path)[0].sort(descending=True)
     names = [("ape", "bee", "cow", "dog")[k] for k in order]
     assert best == names[0]
     assert shown == {n: f"{p:.3f}" for n, p in zip(names[:3], wanted.tolist()[:3], strict=True)}
@@ -81,7 +81,7 @@ def test_a_picture_of_any_size_and_colour_is_read(cli, model, picture):
     folder = model(in_shape=(3, 9, 11))
     path = picture("large.png", size=(40, 23))
     ((_, _, shown),) = rows(cli("predict", folder, path), folder)
-    for name, value in zip(("ape", "bee", "cow"), scores(folder, path)[0], strict=True):
+    for name, value in zip(("ape", "bee", "cow"), probabilities(folder, path)[0], strict=True):
         assert shown[name] == f"{value:.3f}"
 
 
@@ -106,7 +106,11 @@ def test_invert_swaps_bright_and_dark(cli, model, picture):
     assert inverted == {
         name: f"{value:.3f}"
         for name, value in sorted(
-            zip(("ape", "bee", "cow"), scores(folder, path, invert=True)[0].tolist(), strict=True),
+            zip(
+                ("ape", "bee", "cow"),
+                probabilities(folder, path, invert=True)[0].tolist(),
+                strict=True,
+            ),
             key=lambda pair: -pair[1],
         )
     }
@@ -178,12 +182,11 @@ def test_bad_files_do_not_hide_the_good_ones(model, picture, tmp_path, capsys, m
 def test_json_holds_every_score(cli, model, picture, name):
     folder, paths = model(name=name), [picture("a.png"), picture("b.png")]
     built, found = tc.load_model(folder), json.loads(cli("predict", folder, *paths, "--json").out)
-    rows = scores(folder, *paths)
-    rows = rows.softmax(-1) if name == "cnn" else rows
+    rows = probabilities(folder, *paths)
     for said, path, row in zip(found, paths, rows, strict=True):
         assert said["image"] == path
-        assert [*said["scores"]] == [*built.classes]
-        assert [*said["scores"].values()] == pytest.approx(row.tolist(), abs=1e-5)
+        assert [*said["probabilities"]] == [*said["scores"]] == [*built.classes]
+        assert [*said["probabilities"].values()] == pytest.approx(row.tolist(), abs=1e-5)
         assert said["class"] == built.classes[int(row.argmax())]
         assert (said["rotated_by"] is None) == (name != "equivariant_capsnet")
 

@@ -46,7 +46,7 @@ def run(options: Namespace) -> None:
         found += _predictions(model, paths, out)
         drawn += [] if out.reconstruction is None else out.reconstruction
     if found:
-        print(json.dumps(found)) if options.json else Console().print(_table(model, found))
+        print(json.dumps(found)) if options.json else Console().print(_table(found))
     if options.save_reconstruction:
         for name, picture in zip(_names([path for path, _ in pictures]), drawn, strict=True):
             path = write_whole(Path(options.save_reconstruction) / name, _png(picture))
@@ -70,37 +70,35 @@ def _read(
 
 
 def _predictions(model: Model, paths: Sequence[str], out: Output) -> list[dict[str, Any]]:
-    """Of each image its class, the score of every class (a CNN's as probabilities), and the angle
-    by which it is rotated, None of a model that does not know."""
-    scores = model.probabilities(out) if model.score_kind == "logits" else out.scores
+    """Of each image its class, the probability and the score (capsule length or logit) of every
+    class, and the angle by which it is rotated, None of a model that does not know."""
+    probabilities = model.probabilities(out)
     angles = model.angle(out)
     return [
         {
             "image": path,
             "class": model.classes[int(row.argmax())],
-            "scores": dict(zip(model.classes, row.tolist(), strict=True)),
+            "probabilities": dict(zip(model.classes, row.tolist(), strict=True)),
+            "scores": dict(zip(model.classes, out.scores[k].tolist(), strict=True)),
             "rotated_by": None if angles is None else angles[k].item(),
         }
-        for k, (path, row) in enumerate(zip(paths, scores, strict=True))
+        for k, (path, row) in enumerate(zip(paths, probabilities, strict=True))
     ]
 
 
-def _table(model: Model, found: list[dict[str, Any]]) -> Table:
-    """The class, and the three highest scores."""
-    probable = model.score_kind == "logits"
+def _table(found: list[dict[str, Any]]) -> Table:
+    """The class, and the three highest probabilities."""
     table = Table(
-        Column("image", overflow="fold"),
-        Column("class", overflow="fold"),
-        "probabilities" if probable else f"capsule {model.score_kind}",
+        Column("image", overflow="fold"), Column("class", overflow="fold"), "probabilities"
     )
     rotated = found[0]["rotated_by"] is not None
     if rotated:
         table.add_column("rotated by", justify="right")
     for said in found:
-        best = sorted(said["scores"].items(), key=lambda pair: -pair[1])[:3]
-        scores = "   ".join(f"{name} {value:.3f}" for name, value in best)
+        best = sorted(said["probabilities"].items(), key=lambda pair: -pair[1])[:3]
+        told = "   ".join(f"{name} {value:.3f}" for name, value in best)
         angle = [f"{said['rotated_by']:+.0f}°"] if rotated else []
-        table.add_row(*map(escape, [said["image"], said["class"], scores, *angle]))
+        table.add_row(*map(escape, [said["image"], said["class"], told, *angle]))
     return table
 
 

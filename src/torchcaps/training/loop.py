@@ -202,6 +202,7 @@ class _Loop:
         if Recipe.load(self.folder / run_folder.CONFIG) != self.recipe:
             self.recipe.save(self.folder / run_folder.CONFIG)
         if self.place.epoch and not self.place.batches:
+            calibrate(self.bare, self.validation_set)
             save_model(self.bare, self.folder)
 
     def run(self) -> None:
@@ -297,8 +298,7 @@ class _Loop:
     def write_epoch(self, record: dict[str, Any], best: bool) -> None:
         """The checkpoint last: until it is there, the epoch counts as not done."""
         run_folder.append_metrics(self.folder, record)
-        if best or self.place.epoch == self.recipe.epochs:
-            calibrate(self.bare, self.validation_set)
+        calibrate(self.bare, self.validation_set)
         save_model(self.bare, self.folder)
         if best:
             save_model(self.bare, self.folder / run_folder.BEST)
