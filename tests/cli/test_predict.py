@@ -103,17 +103,9 @@ def test_invert_swaps_bright_and_dark(cli, model, picture):
     folder, path = model(), picture("a.png")
     ((_, _, plain),) = rows(cli("predict", folder, path), folder)
     ((_, _, inverted),) = rows(cli("predict", folder, path, "--invert"), folder)
-    assert inverted == {
-        name: f"{value:.3f}"
-        for name, value in sorted(
-            zip(
-                ("ape", "bee", "cow"),
-                probabilities(folder, path, invert=True)[0].tolist(),
-                strict=True,
-            ),
-            key=lambda pair: -pair[1],
-        )
-    }
+    wanted = probabilities(folder, path, invert=True)[0].tolist()
+    best_first = sorted(zip(("ape", "bee", "cow"), wanted, strict=True), key=lambda p: -p[1])
+    assert inverted == {name: f"{value:.3f}" for name, value in best_first}
     assert inverted != plain
 
 
