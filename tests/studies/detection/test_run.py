@@ -31,7 +31,7 @@ OPTIONS = DetectionOptions(
     steps=3, starts=2, epsilon=0.25, false_positive_rate=0.1,
 )  # fmt: skip
 ATTACK = {"steps": 3, "starts": 2}
-MOVED = "PGD transferred from cnn"
+MOVED = "PGD from cnn"
 
 
 @pytest.fixture(scope="module")

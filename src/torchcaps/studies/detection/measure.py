@@ -19,7 +19,7 @@ RATES = tuple(k / 100 for k in range(21))
 
 def transferred(maker: str) -> str:
     """The name of the attack that was made on another network."""
-    return f"PGD transferred from {maker}"
+    return f"PGD from {maker}"
 
 
 def attack_all(

@@ -178,7 +178,7 @@ def table(
         for name in options.models
         for attack in attacks[name]
     ]
-    header = ["model", "attack", "success (%)", "undetected, reconstruction", "undetected, score"]
+    header = ["model", "attack", "success (%)", "undetected, decoder", "undetected, score"]
     return header, rows
 
 
