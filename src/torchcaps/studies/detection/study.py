@@ -178,7 +178,7 @@ def table(
         for name in options.models
         for attack in attacks[name]
     ]
-    header = ["model", "attack", "success (%)", "undetected, decoder", "undetected, score"]
+    header = ["model", "attack", "success (%)", "past decoder", "past score"]
     return header, rows
 
 
