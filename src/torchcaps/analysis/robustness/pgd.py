@@ -81,7 +81,7 @@ def full_gradient_routing(model: Model) -> Iterator[torch.device]:
         )
     detached = [layer.detach for layer in layers]
     for layer in layers:
-        setattr(layer, "detach", False)  # noqa: B010
+        setattr(layer, "detach", False)  # noqa: B010 (to pyright, modules hold tensors and modules)
     try:
         with eval_mode(model) as device:
             yield device
