@@ -1,6 +1,7 @@
 """Fixtures that every floor's tests share."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,13 @@ if os.environ.get("CI"):
 
 
 def pytest_configure() -> None:
-    """Find MNIST where development keeps it; elsewhere the tests that need it are skipped."""
+    """Find MNIST where development keeps it; elsewhere the tests that need it are skipped.
+
+    A shell's background job starts with Ctrl-C ignored, nohup's with SIGHUP, and so would all
+    that tests start.
+    """
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if BESIDE_CHECKOUT.is_dir():
         os.environ.setdefault("TORCHCAPS_DATA", str(BESIDE_CHECKOUT))
 
