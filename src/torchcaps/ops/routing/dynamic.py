@@ -1,23 +1,14 @@
 """Routing by agreement as the paper writes it: the judge of every faster path."""
 
-from typing import NamedTuple
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from torchcaps.ops.lengths import lengths
 from torchcaps.ops.precision import at_least_float32, without_autocast
+from torchcaps.ops.routing.result import Routing
 from torchcaps.ops.squash import squash
-
-
-class Routing(NamedTuple):
-    """What routing found: `poses [B, J, D]`, the last `couplings [B, I, J]` and, where asked for,
-    those of every iteration, `history [R, B, I, J]`."""
-
-    poses: Tensor
-    couplings: Tensor
-    history: Tensor | None = None
 
 
 def dynamic_routing(
@@ -46,8 +37,9 @@ def dynamic_routing(
         history: also return the couplings of every iteration.
 
     Returns:
-        `Routing(poses, couplings, history)`. Half-precision votes are routed in float32; the poses
-        come back in the votes' dtype, couplings in float32.
+        `Routing(poses, activations, couplings, history)`, activations being the lengths.
+        Half-precision votes are routed in float32; the poses come back in the votes' dtype, the
+        rest in float32.
 
     Source: Sabour et al. 2017. The last update of the logits, which nothing reads, is left out.
     """
@@ -67,7 +59,7 @@ def dynamic_routing(
         couplings = routing_softmax(logits, leaky)
         poses = squash(weighted_sum(couplings, seen, bias))
     all_couplings = torch.stack([*trace, couplings]) if history else None
-    return Routing(poses.to(votes.dtype), couplings, all_couplings)
+    return Routing(poses.to(votes.dtype), lengths(poses), couplings, all_couplings)
 
 
 def weighted_sum(couplings: Tensor, votes: Tensor, bias: Tensor | None) -> Tensor:

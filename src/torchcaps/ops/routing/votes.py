@@ -36,6 +36,39 @@ def votes(u: Float[Tensor, "B I E"], weight: Float[Tensor, "T J D E"]) -> Float[
     )
 
 
+def matrix_votes(
+    u: Float[Tensor, "B I E"], weight: Float[Tensor, "T J p r"]
+) -> Float[Tensor, "B I J D"]:
+    r"""Votes of matrix capsules: the pose, a matrix with p columns, times a matrix of each parent,
+    $\hat u_{ij} = M_i W_{ij}$.
+
+    Args:
+        u: `[B, I, q * p]`, poses row by row.
+        weight: `[I, J, p, r]`, or `[T, J, p, r]` shared over positions, as in `votes`.
+
+    Returns:
+        `[B, I, J, q * r]`, row by row, in the wider of the two dtypes.
+
+    Source: Hinton, Sabour & Frosst 2018.
+    """
+    types, parents, inner, columns = weight.shape
+    if u.ndim != 3 or u.shape[2] % inner or types == 0 or u.shape[1] % types:
+        raise ValueError(
+            f"matrix_votes, u: expected [B, {types} (or a multiple of it), rows * {inner}] to fit "
+            f"weight {tuple(weight.shape)}; got {tuple(u.shape)}; "
+            "build the layer for this number and size of children"
+        )
+    dtype = torch.promote_types(u.dtype, weight.dtype)
+    batch, children, size = u.shape
+    rows, positions = size // inner, children // types
+    by_type = u.to(dtype).reshape(batch, types, positions * rows, inner).transpose(0, 1)
+    flat = weight.to(dtype).transpose(1, 2).reshape(types, inner, parents * columns)
+    with without_autocast(u.device):
+        out = torch.bmm(by_type.reshape(types, -1, inner), flat)
+    out = out.reshape(types, batch, positions, rows, parents, columns)
+    return out.permute(1, 0, 2, 4, 3, 5).reshape(batch, children, parents, rows * columns)
+
+
 def check_children(u: Tensor, weight: Tensor, where: str) -> None:
     """Raise a `ValueError` unless `u` is `[B, I, E]`, `weight` `[T, J, D, E]` and T divides I."""
     if u.ndim != 3:

@@ -1,0 +1,119 @@
+"""The contract of a routing algorithm: a fixed point over the parents."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, NamedTuple, Self
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+# Tensors of the parents, [B, J, ...]: one, or a (nested) tuple of them.
+Parents = Any
+
+
+class Children(NamedTuple):
+    """All children, or a tile of them: `votes [B, I, J, D]`, `activations [B, I]` (None where the
+    caller has none), poses `u [B, I, E]` (None where votes came ready made)."""
+
+    votes: Tensor
+    activations: Tensor | None
+    u: Tensor | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Algorithm(ABC):
+    """A routing algorithm, written once, for any engine and any tile of the children.
+
+    An engine runs
+
+        state = start(zeros [B, J, D])
+        `passes` times:  couplings  = attend(children, state, t)        of each tile
+                         statistics = gather(children, couplings)       added up over the tiles
+                         state      = update(statistics, state, t)
+        poses, activations = finish(state)
+
+    State and statistics are tensors of the parents, `[B, J, ...]`, or tuples of them; nothing else
+    is ever summed over the children. Statistics are added; those with a method `merge` are merged
+    by it (see `Moments`). A subclass is a frozen dataclass: its tensors are fields, named with
+    their shapes by `shapes`, and those in `of_children` have a row for each child.
+    """
+
+    iterations: int = 3
+    of_children: ClassVar[tuple[str, ...]] = ()
+    """Fields whose first axis is the children's (or 1: the same for all)."""
+    needs: ClassVar[tuple[str, ...]] = ()
+    """What it must be given beside votes: "activations", "u"."""
+    votes_each: ClassVar[int] = 1
+    """How many poses a vote holds, one after the other."""
+
+    @property
+    def passes(self) -> int:
+        """How often the children are gone over."""
+        return self.iterations
+
+    @classmethod
+    def shapes(cls, children: int, parents: int, dim: int, child_dim: int) -> dict[str, Any]:
+        """The shape of each tensor among the fields; `dim` is that of the parents' poses."""
+        return {}
+
+    @abstractmethod
+    def start(self, zeros: Float[Tensor, "B J D"]) -> Parents:
+        """The parents before any agreement."""
+
+    @abstractmethod
+    def attend(self, children: Children, state: Parents, t: int) -> Float[Tensor, "B I J"]:
+        """Couplings of these children in pass t = 0, 1, ..."""
+
+    @abstractmethod
+    def gather(self, children: Children, couplings: Float[Tensor, "B I J"]) -> Parents:
+        """What these children send to the parents."""
+
+    @abstractmethod
+    def update(self, statistics: Parents, state: Parents, t: int) -> Parents:
+        """The parents after pass t."""
+
+    @abstractmethod
+    def finish(self, state: Parents) -> tuple[Float[Tensor, "B J D"], Float[Tensor, "B J"]]:
+        """Poses and activations."""
+
+    def show(self, couplings: Tensor) -> Float[Tensor, "B I J"]:
+        """Couplings of all children as they are returned to whoever asks for them."""
+        return couplings
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The fields that are tensors."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if isinstance(value, Tensor)}
+
+    def to(self, dtype: torch.dtype) -> Self:
+        return replace(self, **{name: x.to(dtype) for name, x in self.tensors().items()})
+
+    def check(self, children: int, parents: int, dim: int, child_dim: int | None) -> None:
+        """Raise a `ValueError` where a field does not fit votes `[B, children, parents, dim]`."""
+        who = type(self).__name__
+        if type(self.iterations) is not int or self.iterations < 1:
+            raise ValueError(
+                f"{who}, iterations: expected a whole number, at least 1; "
+                f"got {self.iterations!r}; 3 is the usual choice"
+            )
+        given = self.tensors()
+        for name, shape in self.shapes(
+            children, parents, dim // self.votes_each, child_dim or 0
+        ).items():
+            if name not in given:
+                continue
+            got = tuple(given[name].shape)
+            common = name in self.of_children and got == (1, *shape[1:])
+            unknown = child_dim is None and len(got) == len(shape) and 0 in shape
+            if got != tuple(shape) and not common and not unknown:
+                raise ValueError(
+                    f"{who}, {name}: expected shape {tuple(shape)}; got {got}; "
+                    "build it for this number and size of capsules"
+                )
+
+
+def uniform(children: Children) -> Float[Tensor, "B I J"]:
+    """Couplings before any agreement, 1/J each."""
+    shape = children.votes.shape[:3]
+    return children.votes.new_full(shape, 1 / max(shape[2], 1))

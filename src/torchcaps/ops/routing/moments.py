@@ -1,0 +1,58 @@
+"""Weighted means and variances that add up over tiles without losing digits."""
+
+from typing import NamedTuple, Self
+
+import torch
+from torch import Tensor
+
+
+class Moments(NamedTuple):
+    r"""Of votes under weights `w`, for each parent:
+
+    $$ m_j = \sum_i w_{ij},\quad \mu_j = \sum_i w_{ij} \hat u_{ij} / m_j,\quad
+       S_j = \sum_i w_{ij} (\hat u_{ij} - \mu_j)^2 $$
+
+    `mass [B, J, 1]`, `mean` and `scatter [B, J, D]`. Deviations are taken from the mean, so a small
+    variance far from zero keeps its digits. Without mass the mean is 0.
+    """
+
+    mass: Tensor
+    mean: Tensor
+    scatter: Tensor
+
+    @classmethod
+    def of(cls, votes: Tensor, weights: Tensor) -> Self:
+        """Of `votes [B, I, J, D]` under `weights [B, I, J]`."""
+        mass = weights.sum(1).unsqueeze(-1)
+        mean = over(weighted(weights, votes), mass)
+        return cls(mass, mean, weighted(weights, (votes - mean.unsqueeze(1)).square()))
+
+    def merge(self, other: Self) -> Self:
+        """Of both sets of children together (Chan, Golub & LeVeque 1979)."""
+        mass = self.mass + other.mass
+        apart = other.mean - self.mean
+        share = over(other.mass, mass)
+        scatter = self.scatter + other.scatter + apart.square() * self.mass * share
+        return type(self)(mass, self.mean + apart * share, scatter)
+
+    def share(self, whole: Self) -> Self:
+        """What this tile adds to the moments of `whole`, a constant, to first order: the gradients
+        of all shares together are those of the whole. (The scatter has no slope in the mean.)"""
+        apart = self.mean - whole.mean
+        scatter = self.scatter + self.mass * apart.square()
+        return type(self)(self.mass, over(self.mass * apart, whole.mass), scatter)
+
+    def about(self, centre: Tensor) -> Tensor:
+        """The scatter `[B, J, D]` about another centre."""
+        return self.scatter + self.mass * (self.mean - centre).square()
+
+
+def weighted(weights: Tensor, votes: Tensor) -> Tensor:
+    """`sum_i w_ij votes_ij`: `[B, I, J], [B, I, J, D] -> [B, J, D]`."""
+    return torch.einsum("bij,bijd->bjd", weights, votes)
+
+
+def over(x: Tensor, mass: Tensor) -> Tensor:
+    """`x / mass`, and 0 with gradient 0 where there is no mass."""
+    there = mass > 0
+    return torch.where(there, x, 0) / torch.where(there, mass, 1)

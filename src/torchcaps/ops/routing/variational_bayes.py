@@ -1,0 +1,99 @@
+"""Variational Bayes routing: Gaussians with priors on all that they have."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from torchcaps.ops.routing.algorithm import Algorithm, Children, uniform
+from torchcaps.ops.routing.gaussian import WIDEST, distances
+from torchcaps.ops.routing.moments import Moments
+from torchcaps.ops.routing.result import Routing
+from torchcaps.ops.routing.whole import route_votes
+
+
+@dataclass(frozen=True, kw_only=True)
+class VariationalBayes(Algorithm):
+    r"""A mixture of Gaussians with a Dirichlet prior on its weights and normal-Wishart priors on
+    means and (diagonal) precisions. With $r_{ij} = R_{ij} a_i$, masses $m_j$, means $\bar u_j$
+    and scatters $S_j$ of the votes under r:
+
+    $$ \alpha = \alpha_0 + m,\quad \kappa = \kappa_0 + m,\quad \nu = \nu_0 + m,\quad
+       \mu = \frac{m}{\kappa} \bar u,\quad
+       \Psi^{-1} = 1 + S + \frac{\kappa_0 m}{\kappa} \bar u^2 $$
+    $$ \mathbb{E}\ln|\Lambda| = \sum_{d=0}^{D-1} \psi\Big(\frac{\nu - d}{2}\Big) + D \ln 2
+       - \sum_d \ln \Psi^{-1}_d,\quad
+       \mathbb{E}\ln\pi = \psi(\alpha) - \psi\Big(\sum_j \alpha_j\Big) $$
+    $$ R_i = \mathrm{softmax}_j\Big(\mathbb{E}\ln\pi + \tfrac12 \mathbb{E}\ln|\Lambda|
+       - \tfrac12 \big(D / \kappa + \nu \textstyle\sum_d \Psi_d (\hat u_{ij} - \mu_j)^2\big)\Big) $$
+    $$ a_j = \mathrm{sigmoid}\Big(\beta^a_j - e^{\mathbb{E}\ln\pi} H_j - \beta^u_j\Big),\quad
+       H = \tfrac{D}{2} \ln 2\pi e - \tfrac12 \mathbb{E}\ln|\Lambda| $$
+
+    with $\alpha_0 = \kappa_0 = 1$, $\nu_0 = D + 1$ and $R = 1/J$ at first.
+
+    Fields: `beta_a`, `beta_u [J]`; `norm_logit`, `norm_pose`, functions of the activations' logit
+    `[B, J]` and of the poses `[B, J, D]`: the authors' code has a BatchNorm in both places.
+
+    Source: Ribeiro, Leontidis & Kollias 2020. Unlike the authors' code, a parent without mass
+    gives finite numbers.
+    """
+
+    beta_a: Tensor
+    beta_u: Tensor
+    norm_logit: Callable[[Tensor], Tensor] | None = None
+    norm_pose: Callable[[Tensor], Tensor] | None = None
+    needs: ClassVar = ("activations",)
+
+    @classmethod
+    def shapes(cls, children: int, parents: int, dim: int, child_dim: int) -> dict[str, Any]:
+        return {"beta_a": (parents,), "beta_u": (parents,)}
+
+    def start(self, zeros: Tensor) -> tuple[Tensor, ...]:
+        return zeros, zeros, zeros.sum(-1), zeros.sum(-1)
+
+    def attend(self, children: Children, state: tuple[Tensor, ...], t: int) -> Tensor:
+        if t == 0:
+            return uniform(children)
+        mean, precision, log_weight, _ = state
+        return (log_weight.unsqueeze(1) - distances(children.votes, mean, precision) / 2).softmax(
+            -1
+        )
+
+    def gather(self, children: Children, couplings: Tensor) -> Moments:
+        assert children.activations is not None
+        return Moments.of(children.votes, couplings * children.activations.unsqueeze(-1))
+
+    def update(self, statistics: Moments, state: Any, t: int) -> tuple[Tensor, ...]:
+        mass, mean, scatter = statistics
+        dim = mean.shape[-1]
+        kappa, nu = 1 + mass, dim + 1 + mass  # [B, J, 1]
+        width = (1 + scatter + mass / kappa * mean.square()).clamp(max=WIDEST)
+        degrees = torch.arange(dim, device=mean.device, dtype=mean.dtype)
+        log_det = ((nu - degrees) / 2).digamma().sum(-1) + dim * math.log(2) - width.log().sum(-1)
+        alpha = kappa.squeeze(-1)
+        log_pi = alpha.digamma() - alpha.sum(-1, keepdim=True).digamma()
+        entropy = dim / 2 * math.log(2 * math.pi * math.e) - log_det / 2
+        logit = self.beta_a - (log_pi.exp() * entropy + self.beta_u)
+        log_weight = log_pi + log_det / 2 - dim / (2 * kappa.squeeze(-1))
+        return mass / kappa * mean, nu / width, log_weight, logit
+
+    def finish(self, state: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+        poses, _, _, logit = state
+        logit = logit if self.norm_logit is None else self.norm_logit(logit)
+        return poses if self.norm_pose is None else self.norm_pose(poses), logit.sigmoid()
+
+
+def variational_bayes_routing(
+    votes: Float[Tensor, "B I J D"],
+    activations: Float[Tensor, "B I"],
+    *,
+    mask: Bool[Tensor, "B I"] | None = None,
+    history: bool = False,
+    **fields: Any,
+) -> Routing:
+    """Route votes by `VariationalBayes(**fields)`: see there, and `route_votes`."""
+    return route_votes(VariationalBayes(**fields), votes, activations, mask=mask, history=history)

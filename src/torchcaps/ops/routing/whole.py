@@ -1,0 +1,103 @@
+"""The engine that has all votes at once: plain autograd, every transform, every device."""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from torchcaps.ops.precision import at_least_float32, without_autocast
+from torchcaps.ops.routing.algorithm import Algorithm, Children, Parents
+from torchcaps.ops.routing.result import Routing
+
+
+def route_votes(
+    algorithm: Algorithm,
+    votes: Float[Tensor, "B I J D"],
+    activations: Float[Tensor, "B I"] | None = None,
+    *,
+    u: Float[Tensor, "B I E"] | None = None,
+    mask: Bool[Tensor, "B I"] | None = None,
+    history: bool = False,
+) -> Routing:
+    """Route ready-made votes by any algorithm, all of them at once.
+
+    Args:
+        algorithm: a `Dynamic`, `EM`, ... with its parameters.
+        votes: `[B, I, J, D]`.
+        activations: `[B, I]` in [0, 1], of the children; needed by some algorithms.
+        u: `[B, I, E]`, the children's poses, for algorithms that route by them.
+        mask: `[B, I]`, True where there is a child; what stands elsewhere changes nothing.
+        history: also return the couplings of every iteration.
+
+    Returns:
+        `Routing(poses, activations, couplings, history)`. Half precision is routed in float32;
+        the poses come back in the votes' dtype, the rest in float32.
+    """
+    check_votes(algorithm, Children(votes, activations, u), mask)
+    with without_autocast(votes.device):
+        given = (None if x is None else at_least_float32(x) for x in (votes, activations, u))
+        children = present(Children(*given), mask)
+        algorithm = algorithm.to(children.votes.dtype)
+        batch, _, parents, dim = votes.shape
+        state = algorithm.start(children.votes.new_zeros(batch, parents, dim))
+        trace = []
+        for t in range(algorithm.passes):
+            statistics, couplings = one_pass(algorithm, children, mask, state, t)
+            trace.append(algorithm.show(couplings))
+            state = algorithm.update(statistics, state, t)
+        poses, activations = algorithm.finish(state)
+    kept = torch.stack(trace[-algorithm.iterations :]) if history else None
+    return Routing(poses.to(votes.dtype), activations, trace[-1], kept)
+
+
+def one_pass(
+    algorithm: Algorithm, children: Children, mask: Tensor | None, state: Parents, t: int
+) -> tuple[Parents, Tensor]:
+    """Statistics and couplings of these children."""
+    couplings = algorithm.attend(children, state, t)
+    if mask is not None:
+        couplings = couplings.masked_fill(~mask.unflatten(1, (-1, *[1] * (couplings.ndim - 2))), 0)
+    return algorithm.gather(children, couplings), couplings
+
+
+def present(children: Children, mask: Tensor | None) -> Children:
+    """The children with zeros where `mask` has none, whatever stood there; activations 1 elsewhere
+    if there were none, so that no algorithm counts who is not there."""
+    if mask is None:
+        return children
+    if children.activations is None:
+        children = children._replace(activations=mask.to(children.votes.dtype))
+    gone = ~mask
+    shaped = (gone[..., None, None], gone, gone[..., None])
+    pairs = zip(children, shaped, strict=True)
+    return Children(*(None if x is None else x.masked_fill(no, 0) for x, no in pairs))
+
+
+def check_votes(algorithm: Algorithm, children: Children, mask: Tensor | None) -> None:
+    """Raise a `ValueError` unless the pieces fit each other and the algorithm."""
+    votes, activations, u = children
+    who = type(algorithm).__name__
+    if votes.ndim != 4:
+        raise ValueError(
+            f"{who}, votes: expected [B, I, J, D]; got {votes.ndim} axes; "
+            "make votes with torchcaps.ops.votes(u, weight)"
+        )
+    per_child = tuple(votes.shape[:2])
+    for name, given in (("activations", activations), ("mask", mask)):
+        if given is not None and tuple(given.shape) != per_child:
+            raise ValueError(
+                f"{who}, {name}: expected one for each child, shape {per_child}; "
+                f"got {tuple(given.shape)}; children are the votes' second axis"
+            )
+    if mask is not None and mask.dtype != torch.bool:
+        raise ValueError(
+            f"{who}, mask: expected bool, True where there is a child; got {mask.dtype}; "
+            "compare or cast it first"
+        )
+    for name, given in (("activations", activations), ("u", u)):
+        if name in algorithm.needs and given is None:
+            raise ValueError(
+                f"{who}, {name}: expected {'[B, I]' if name == 'activations' else '[B, I, E]'}; "
+                f"got none; this algorithm routes by the children's {name}"
+            )
+    _, children_, parents, dim = votes.shape
+    algorithm.check(children_, parents, dim, None if u is None else u.shape[-1])
