@@ -9,10 +9,29 @@ from torch import Tensor
 from ledger import NotRun
 from torchcaps.ops import dynamic_routing, route, squash, votes
 from torchcaps.ops.routing.backend import BACKENDS, Problem
+from torchcaps.ops.routing.dynamic import Dynamic
 
 TOLERANCE = {"float32": 1e-5, "bfloat16": 1e-2, "float16": 1e-2}
 CHECKED_IMAGES = 8
-Way = Callable[[Problem], Tensor]
+
+
+class Case(NamedTuple):
+    """A problem of dynamic routing, piece by piece."""
+
+    u: Tensor
+    weight: Tensor
+    iterations: int
+    bias: Tensor | None
+    leaky: bool
+    detach: bool
+
+    @property
+    def problem(self) -> Problem:
+        options = {"bias": self.bias, "leaky": self.leaky, "detach": self.detach}
+        return Problem(self.u, self.weight, Dynamic(iterations=self.iterations, **options))
+
+
+Way = Callable[[Case], Tensor]
 
 
 class Sizes(NamedTuple):
@@ -35,7 +54,7 @@ def draw(
     bias: bool = False,
     leaky: bool = False,
     detach: bool = True,
-) -> tuple[Problem, Tensor]:
+) -> tuple[Case, Tensor]:
     """A random problem and a random gradient of its poses."""
     generator = torch.Generator(device).manual_seed(seed)
 
@@ -48,10 +67,10 @@ def draw(
     u = normal(b, i, e, scale=0.5 * e**-0.5).requires_grad_()
     weight = normal(i // positions, j, d, e, scale=2 * j * (i * d) ** -0.5).requires_grad_()
     offset = normal(j, d, scale=0.1).requires_grad_() if bias else None
-    return Problem(u, weight, 3, offset, leaky, detach), normal(b, j, d)
+    return Case(u, weight, 3, offset, leaky, detach), normal(b, j, d)
 
 
-def textbook(p: Problem) -> Tensor:
+def textbook(p: Case) -> Tensor:
     """As most public code has it: one broadcast product for every child and image."""
     shared = p.u.shape[1] // len(p.weight)
     weight = p.weight.repeat_interleave(shared, 0) if shared > 1 else p.weight
@@ -64,7 +83,7 @@ def textbook(p: Problem) -> Tensor:
     return squash((logits.softmax(-1)[..., None] * u_hat).sum(1))
 
 
-def eager(p: Problem) -> Tensor:
+def eager(p: Case) -> Tensor:
     u_hat = votes(p.u, p.weight)
     return dynamic_routing(u_hat, p.iterations, bias=p.bias, leaky=p.leaky, detach=p.detach).poses
 
@@ -80,8 +99,8 @@ def ways() -> dict[str, Way]:
 def through(backend: str) -> Way:
     """`route` by one backend; NotRun with the backend's reason where it refuses."""
 
-    def run(p: Problem) -> Tensor:
-        reason = BACKENDS[backend].refuses(p)
+    def run(p: Case) -> Tensor:
+        reason = BACKENDS[backend].refuses(p.problem)
         if reason:
             raise NotRun(reason)
         return route(
@@ -92,14 +111,14 @@ def through(backend: str) -> Way:
     return run
 
 
-def gradients(p: Problem, way: Way, towards: Tensor) -> list[Tensor]:
+def gradients(p: Case, way: Way, towards: Tensor) -> list[Tensor]:
     """Poses, then the gradients of u, weight and bias."""
     poses = way(p)
     leaves = [x for x in (p.u, p.weight, p.bias) if x is not None]
     return [poses.detach(), *torch.autograd.grad(poses, leaves, towards.to(poses.dtype))]
 
 
-def errors(p: Problem, way: Way, towards: Tensor) -> dict[str, float]:
+def errors(p: Case, way: Way, towards: Tensor) -> dict[str, float]:
     """Relative errors against the float64 reference, seen through a few images.
 
     Only these are given a gradient: what the whole launch then answers is compared with a
@@ -109,7 +128,7 @@ def errors(p: Problem, way: Way, towards: Tensor) -> dict[str, float]:
     few[CHECKED_IMAGES:] = 0
     poses, grad_u, *others = gradients(p, way, few)
     found = [poses[:CHECKED_IMAGES], grad_u[:CHECKED_IMAGES], *others]
-    exact = Problem(
+    exact = Case(
         p.u[:CHECKED_IMAGES].detach().double().requires_grad_(),
         p.weight.detach().double().requires_grad_(),
         p.iterations,

@@ -14,9 +14,8 @@ from typing import Any
 import torch
 
 from ledger import Ledger, NotRun, Row, lines
-from problems import Sizes, Way, draw, eager, errors, gradients, passed, textbook, through
+from problems import Case, Sizes, Way, draw, eager, errors, gradients, passed, textbook, through
 from timing import Call, extra_megabytes, times
-from torchcaps.ops.routing.backend import Problem
 
 MNIST = Sizes(128, 1152)
 SWEEP = (
@@ -85,7 +84,7 @@ def measure(ledger: Ledger, sizes: Sizes, detach: bool, rounds: int) -> None:
         )
 
 
-def products(p: Problem) -> None:
+def products(p: Case) -> None:
     """The matrix products of three iterations and of the gradients through the last, bare."""
     u, weight = p.u.detach(), p.weight.detach()
     children, parents, dim, child_dim = weight.shape

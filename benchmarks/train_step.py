@@ -17,24 +17,23 @@ from torch import Tensor, nn
 import torchcaps
 from gpu_train import FirstChildren
 from ledger import Ledger
-from problems import eager, textbook
+from problems import Case, eager, textbook
 from timing import times
 from torchcaps.models import CapsNet, Model
 from torchcaps.nn import DenseCapsules
-from torchcaps.ops.routing.backend import Problem
 from torchcaps.training.precision import FLOAT32, Precision, choose_precision
 
 
 class Routed(nn.Module):
     """Class capsules routed by a way of the benchmark's."""
 
-    def __init__(self, capsules: DenseCapsules, way: Callable[[Problem], Tensor]) -> None:
+    def __init__(self, capsules: DenseCapsules, way: Callable[[Case], Tensor]) -> None:
         super().__init__()
         self.capsules, self.way = capsules, way
 
     def forward(self, u: Tensor) -> Tensor:
         c = self.capsules
-        return self.way(Problem(u, c.weight, c.iterations, c.bias, c.leaky, c.detach))
+        return self.way(Case(u, c.weight, c.iterations, c.bias, c.leaky, c.detach))
 
 
 def main() -> None:

@@ -1,5 +1,7 @@
 """The path without votes against the plain one in float64: outputs and every gradient."""
 
+from typing import NamedTuple
+
 import pytest
 import torch
 from torch import Tensor
@@ -8,6 +10,7 @@ from torch.autograd import gradcheck
 from torchcaps.ops import dynamic_routing, votes
 from torchcaps.ops.routing import dynamic_chunked, dynamic_chunked_tiles
 from torchcaps.ops.routing.backend import Problem
+from torchcaps.ops.routing.dynamic import Dynamic
 
 # B, T, positions, J, D, E
 SIZES = {
@@ -23,6 +26,26 @@ BOTH_MODES = pytest.mark.parametrize("detach", [True, False], ids=["detach", "th
 ODD = SIZES["odd"]
 
 
+class Case(NamedTuple):
+    """A problem of dynamic routing, piece by piece."""
+
+    u: Tensor
+    weight: Tensor
+    iterations: int
+    bias: Tensor | None
+    leaky: bool
+    detach: bool
+
+    @property
+    def problem(self) -> Problem:
+        options = {"bias": self.bias, "leaky": self.leaky, "detach": self.detach}
+        return Problem(self.u, self.weight, Dynamic(iterations=self.iterations, **options))
+
+
+def routed(p: Case) -> Tensor:
+    return dynamic_chunked.run(p.problem).poses
+
+
 def problem(size=ODD, iterations=3, bias=True, leaky=False, detach=True, dtype=torch.float64):
     """Random tensors that all want gradients; couplings come out far from uniform."""
     batch, types, positions, parents, dim, child_dim = size
@@ -34,19 +57,19 @@ def problem(size=ODD, iterations=3, bias=True, leaky=False, detach=True, dtype=t
 
     u = draw(batch, types * positions, child_dim)
     weight = draw(types, parents, dim, child_dim)
-    return Problem(u, weight, iterations, draw(parents, dim) if bias else None, leaky, detach)
+    return Case(u, weight, iterations, draw(parents, dim) if bias else None, leaky, detach)
 
 
-def given(p: Problem) -> list[Tensor]:
+def given(p: Case) -> list[Tensor]:
     return [p.u, p.weight] if p.bias is None else [p.u, p.weight, p.bias]
 
 
-def plain(p: Problem) -> Tensor:
+def plain(p: Case) -> Tensor:
     u_hat = votes(p.u, p.weight)
     return dynamic_routing(u_hat, p.iterations, bias=p.bias, leaky=p.leaky, detach=p.detach).poses
 
 
-def outcome(run, p: Problem) -> list[Tensor]:
+def outcome(run, p: Case) -> list[Tensor]:
     """Poses, then the gradients of all that is given, for a fixed random gradient of the poses."""
     poses = run(p)
     generator = torch.Generator().manual_seed(1)
@@ -54,17 +77,17 @@ def outcome(run, p: Problem) -> list[Tensor]:
     return [poses, *torch.autograd.grad(poses, given(p), direction.to(poses.dtype))]
 
 
-def in_float64(p: Problem) -> Problem:
+def in_float64(p: Case) -> Case:
     u, weight, bias = (
         None if x is None else x.detach().double().requires_grad_() for x in (p.u, p.weight, p.bias)
     )
     return p._replace(u=u, weight=weight, bias=bias)
 
 
-def check(p: Problem, error: float) -> None:
+def check(p: Case, error: float) -> None:
     """All finite and within `error` of the judge, relative to each tensor's largest number."""
     expected = outcome(plain, in_float64(p))
-    found = outcome(dynamic_chunked.run, p)
+    found = outcome(routed, p)
     for x, y, source in zip(found, expected, [None, *given(p)], strict=True):
         assert x.shape == y.shape
         assert source is None or x.dtype == source.dtype
@@ -116,7 +139,7 @@ def test_children_and_transforms_of_different_dtypes_meet_in_the_wider(detach):
     p = problem(detach=detach, dtype=torch.float32)
     p = p._replace(u=p.u.detach().bfloat16().requires_grad_())
     check(p, 1e-2)
-    assert dynamic_chunked.run(p).dtype == torch.float32
+    assert routed(p).dtype == torch.float32
 
 
 @BOTH_MODES
@@ -159,7 +182,7 @@ def test_votes_whose_square_is_no_number_are_no_nan(detach):
     u = (p.u.detach() * 1e22).requires_grad_()
     found, expected = (
         outcome(run, q)
-        for run, q in ((dynamic_chunked.run, p._replace(u=u)), (plain, in_float64(p._replace(u=u))))
+        for run, q in ((routed, p._replace(u=u)), (plain, in_float64(p._replace(u=u))))
     )
     for x, y in zip(found, expected, strict=True):
         assert x.isfinite().all()
@@ -171,7 +194,7 @@ def test_votes_whose_square_is_no_number_are_no_nan(detach):
 def test_only_the_gradients_that_are_wanted_are_there(wanted, detach):
     whole = problem(detach=detach)
     tensors = [x.detach().requires_grad_(n in wanted) for n, x in enumerate(given(whole))]
-    poses = dynamic_chunked.run(whole._replace(u=tensors[0], weight=tensors[1], bias=tensors[2]))
+    poses = routed(whole._replace(u=tensors[0], weight=tensors[1], bias=tensors[2]))
     assert poses.requires_grad == bool(wanted)
     if wanted:
         poses.sum().backward()
@@ -187,7 +210,7 @@ def test_only_the_gradients_that_are_wanted_are_there(wanted, detach):
 )  # finite differences see the whole derivative, never that of detach
 def test_gradients_are_those_of_finite_differences(size, iterations, detach):
     p = problem(size, iterations, leaky=True, detach=detach)
-    run = dynamic_chunked.run
+    run = routed
     assert gradcheck(lambda u, w, b: run(p._replace(u=u, weight=w, bias=b)), given(p))
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from torch.autograd import forward_ad
 from torchcaps.ops import dynamic_routing, route, votes
 from torchcaps.ops.routing import dynamic_triton, reference
 from torchcaps.ops.routing.backend import Problem
+from torchcaps.ops.routing.dynamic import Dynamic
 
 GPU = torch.cuda.is_available()
 if not GPU:  # Triton reads it when it is first imported
@@ -42,17 +44,41 @@ def poisoned() -> Iterator[None]:
     torch.use_deterministic_algorithms(before)
 
 
+class Case(NamedTuple):
+    """A problem of dynamic routing, piece by piece."""
+
+    u: Tensor
+    weight: Tensor
+    iterations: int
+    bias: Tensor | None
+    leaky: bool
+    detach: bool
+
+    @property
+    def problem(self) -> Problem:
+        options = {"bias": self.bias, "leaky": self.leaky, "detach": self.detach}
+        return Problem(self.u, self.weight, Dynamic(iterations=self.iterations, **options))
+
+
+def routed(p: Case) -> Tensor:
+    return dynamic_triton.run(p.problem).poses
+
+
+def plain(p: Case) -> Tensor:
+    return reference.run(p.problem).poses
+
+
 def problem(
     batch=3, children=7, parents=3, dim=5, child_dim=3, types=None,
     iterations=3, bias=True, leaky=False, detach=True, dtype=torch.float32, seed=0,
-) -> Problem:  # fmt: skip
+) -> Case:  # fmt: skip
     generator = torch.Generator().manual_seed(seed)
 
     def draw(*shape: int) -> Tensor:
         x = torch.randn(shape, generator=generator).to(dtype)
         return x.to(DEVICE).requires_grad_()
 
-    return Problem(
+    return Case(
         draw(batch, children, child_dim),
         draw(children if types is None else types, parents, dim, child_dim),
         iterations,
@@ -62,7 +88,7 @@ def problem(
     )
 
 
-def with_gradients(p: Problem, run, seed=1) -> list[Tensor]:
+def with_gradients(p: Case, run, seed=1) -> list[Tensor]:
     """Poses and the gradients of u, weight and bias, for one random gradient of the poses."""
     poses = run(p)
     towards = torch.randn(poses.shape, generator=torch.Generator().manual_seed(seed))
@@ -71,24 +97,24 @@ def with_gradients(p: Problem, run, seed=1) -> list[Tensor]:
     return [poses.detach(), *grads]
 
 
-def in_float64(p: Problem) -> list[Tensor]:
+def in_float64(p: Case) -> list[Tensor]:
     u, weight, bias = (
         None if x is None else x.detach().double().requires_grad_() for x in (p.u, p.weight, p.bias)
     )
     assert u is not None
     assert weight is not None
 
-    def run(q: Problem) -> Tensor:
+    def run(q: Case) -> Tensor:
         options = {"bias": q.bias, "leaky": q.leaky, "detach": q.detach}
         return dynamic_routing(votes(q.u, q.weight), q.iterations, **options).poses
 
-    return with_gradients(Problem(u, weight, p.iterations, bias, p.leaky, p.detach), run)
+    return with_gradients(Case(u, weight, p.iterations, bias, p.leaky, p.detach), run)
 
 
-def assert_matches(p: Problem, tolerance: float = 1e-5) -> None:
-    assert dynamic_triton.refuses(p) is None
+def assert_matches(p: Case, tolerance: float = 1e-5) -> None:
+    assert dynamic_triton.refuses(p.problem) is None
     names = ("poses", "gradient of u", "gradient of weight", "gradient of bias")
-    found, expected = with_gradients(p, dynamic_triton.run), in_float64(p)
+    found, expected = with_gradients(p, routed), in_float64(p)
     for name, ours, right in zip(names, found, expected, strict=False):
         error = (ours.double() - right).norm() / right.norm()
         assert error < tolerance, f"{name}: relative error {error:.1e}"
@@ -124,13 +150,13 @@ def test_poses_and_every_gradient_match_the_float64_reference(sizes: dict):
 def test_half_precision_is_computed_in_float32(dtype: torch.dtype):
     p = problem(dtype=dtype, detach=False)
     assert_matches(p, tolerance=1e-2)
-    assert [x.dtype for x in with_gradients(p, dynamic_triton.run)] == [dtype] * 4
+    assert [x.dtype for x in with_gradients(p, routed)] == [dtype] * 4
 
 
 def test_mixed_dtypes_give_the_wider_one():
     p = problem()
     mixed = p._replace(u=p.u.detach().bfloat16().requires_grad_())
-    found = with_gradients(mixed, dynamic_triton.run)
+    found = with_gradients(mixed, routed)
     assert [x.dtype for x in found] == [torch.float32, torch.bfloat16, torch.float32, torch.float32]
     assert_matches(mixed, tolerance=1e-2)
 
@@ -148,15 +174,15 @@ def test_strided_inputs_are_read_in_their_own_order():
     )
     assert not turned.u.is_contiguous()
     for ours, plain in zip(
-        with_gradients(turned, dynamic_triton.run),
-        with_gradients(p, dynamic_triton.run),
+        with_gradients(turned, routed),
+        with_gradients(p, routed),
         strict=True,
     ):
         assert torch.equal(ours, plain)
 
 
 def test_an_empty_batch_gives_no_poses_and_zero_gradients():
-    poses, grad_u, grad_w, grad_bias = with_gradients(problem(batch=0), dynamic_triton.run)
+    poses, grad_u, grad_w, grad_bias = with_gradients(problem(batch=0), routed)
     assert poses.shape == (0, 3, 5)
     assert grad_u.shape == (0, 7, 3)
     assert not grad_w.any()
@@ -165,7 +191,7 @@ def test_an_empty_batch_gives_no_poses_and_zero_gradients():
 
 def test_results_repeat_bit_by_bit():
     p = problem(batch=5, children=63 if not GPU else 1152, parents=2, iterations=2, detach=False)
-    first, second = (with_gradients(p, dynamic_triton.run) for _ in range(2))
+    first, second = (with_gradients(p, routed) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
@@ -177,6 +203,7 @@ def test_pytorch_accepts_the_operator(detach: bool, bias: bool):
     torch.library.opcheck(dynamic_triton.triton_route, arguments)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_torch_compile_keeps_the_kernels_in_one_graph():
     p = problem(2, 3, 2, 2, 2)
 
@@ -187,8 +214,8 @@ def test_torch_compile_keeps_the_kernels_in_one_graph():
 
     def lengths(u: Tensor) -> Tensor:
         chosen = p._replace(u=u * 2)
-        assert dynamic_triton.refuses(chosen) is None
-        return dynamic_triton.run(chosen).norm(dim=-1)
+        assert dynamic_triton.refuses(chosen.problem) is None
+        return routed(chosen).norm(dim=-1)
 
     compiled = torch.compile(lengths, fullgraph=True, backend="aot_eager")
     for ours, eager in zip(
@@ -203,7 +230,7 @@ def test_torch_export_keeps_the_operator():
 
     class Layer(nn.Module):
         def forward(self, u: Tensor, weight: Tensor) -> Tensor:
-            return dynamic_triton.run(p._replace(u=u, weight=weight, bias=None))
+            return routed(p._replace(u=u, weight=weight, bias=None))
 
     program = torch.export.export(Layer(), (u, weight))
     assert "torchcaps.triton_route" in str(program.graph)
@@ -213,7 +240,7 @@ def test_torch_export_keeps_the_operator():
 def test_route_takes_the_kernels_when_told_to():
     p = problem()
     ours = route(p.u, p.weight, bias=p.bias, backend="triton")
-    assert torch.equal(ours, dynamic_triton.run(p))
+    assert torch.equal(ours, routed(p))
 
 
 @pytest.mark.parametrize(
@@ -237,15 +264,15 @@ def test_route_takes_the_kernels_when_told_to():
 )  # fmt: skip
 def test_what_the_kernels_cannot_take_is_refused(monkeypatch, change: dict, reason: str):
     monkeypatch.setattr(dynamic_triton, "_interpreting", True)
-    plain = Problem(torch.empty(2, 7, 3), torch.empty(7, 3, 5, 3), 3, None, False, True)
-    assert dynamic_triton.refuses(plain) is None
-    assert dynamic_triton.refuses(plain._replace(**change)) == reason
+    plain = Case(torch.empty(2, 7, 3), torch.empty(7, 3, 5, 3), 3, None, False, True)
+    assert dynamic_triton.refuses((plain).problem) is None
+    assert dynamic_triton.refuses((plain._replace(**change)).problem) == reason
 
 
 def test_tensors_off_the_gpu_are_refused_unless_interpreted(monkeypatch):
     monkeypatch.setattr(dynamic_triton, "_interpreting", False)
-    plain = Problem(torch.empty(2, 7, 3), torch.empty(7, 3, 5, 3), 3, None, False, True)
-    assert dynamic_triton.refuses(plain) == "it needs a GPU and the children are on cpu"
+    plain = Case(torch.empty(2, 7, 3), torch.empty(7, 3, 5, 3), 3, None, False, True)
+    assert dynamic_triton.refuses((plain).problem) == "it needs a GPU and the children are on cpu"
 
 
 def test_a_missing_or_old_triton_is_a_reason(monkeypatch):
@@ -312,7 +339,7 @@ def test_every_kernel_compiles_for_a_gpu_that_is_not_there(tmp_path):
 def test_gradients_of_gradients_are_those_of_the_plain_path(detach):
     p = problem(detach=detach)
     seconds = []
-    for run in (dynamic_triton.run, reference.run):
+    for run in (routed, plain):
         (first,) = torch.autograd.grad(run(p).square().sum(), p.u, create_graph=True)
         seconds += torch.autograd.grad(first.square().sum(), p.weight)
     torch.testing.assert_close(*seconds, rtol=1e-3, atol=1e-4)
@@ -322,12 +349,12 @@ def test_a_tangent_is_not_dropped():
     p = problem()
     with forward_ad.dual_level():
         dual = forward_ad.make_dual(p.weight, torch.ones_like(p.weight))
-        assert "forward-mode" in str(dynamic_triton.refuses(p._replace(weight=dual)))
+        assert "forward-mode" in str(dynamic_triton.refuses((p._replace(weight=dual)).problem))
 
 
 def test_votes_whose_square_is_no_number_are_no_nan():
     p = problem(bias=False)
     p = p._replace(u=(p.u.detach() * 1e22).requires_grad_())
-    for ours, right in zip(with_gradients(p, dynamic_triton.run), in_float64(p), strict=False):
+    for ours, right in zip(with_gradients(p, routed), in_float64(p), strict=False):
         assert ours.isfinite().all()
         assert (ours.double() - right).norm() <= 1e-3 * right.norm()

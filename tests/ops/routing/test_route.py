@@ -4,28 +4,36 @@ import re
 import subprocess
 import sys
 import warnings
+from typing import NamedTuple
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from torchcaps.ops import list_backends, route
 from torchcaps.ops.routing import dynamic_chunked
 from torchcaps.ops.routing.backend import BACKENDS, Backend, Problem
-from torchcaps.ops.routing.route import FASTEST_FIRST, choose
+from torchcaps.ops.routing.dynamic import Dynamic
+from torchcaps.ops.routing.route import ENGINES, FASTEST_FIRST, choose
 
 LARGE, SMALL = (16, 300, 10, 16, 8), (2, 7, 3, 5, 4)
 
 
-def problem(sizes, dtype=torch.float32) -> Problem:
+class Case(NamedTuple):
+    u: Tensor
+    weight: Tensor
+    bias: Tensor
+
+
+def problem(sizes, dtype=torch.float32) -> Case:
     batch, children, parents, dim, child_dim = sizes
     u = torch.randn(batch, children, child_dim, dtype=dtype)
     weight = 0.1 * torch.randn(children, parents, dim, child_dim, dtype=dtype)
-    return Problem(u, weight, 3, torch.randn(parents, dim, dtype=dtype), False, True)
+    return Case(u, weight, torch.randn(parents, dim, dtype=dtype))
 
 
 class Routing(nn.Module):
-    def __init__(self, p: Problem) -> None:
+    def __init__(self, p: Case) -> None:
         super().__init__()
         self.weight = nn.Parameter(p.weight)
 
@@ -95,7 +103,7 @@ def test_a_faster_path_that_refuses_is_mentioned_once(monkeypatch):
 
 
 def test_paths_are_listed_and_all_are_tried():
-    assert set(list_backends()) == set(FASTEST_FIRST)
+    assert set(list_backends()) == {*FASTEST_FIRST, *ENGINES}
     assert FASTEST_FIRST[-1] == "reference"
 
 
@@ -112,7 +120,7 @@ def test_a_named_path_that_refuses_says_why():
         route(p.u, p.weight, backend="triton")
     nothing = p._replace(u=p.u[:, :0])
     with pytest.raises(ValueError, match="there are no children, no parents, or"):
-        choose(nothing, "chunked")
+        choose(Problem(nothing.u, nothing.weight, Dynamic()), "chunked")
     assert route(nothing.u, p.weight).abs().max() == 0
     with pytest.raises(ValueError, match=r"unknown routing backend .* did you mean 'chunked'"):
         route(p.u, p.weight, backend="chunkd")

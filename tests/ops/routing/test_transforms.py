@@ -8,6 +8,7 @@ from torch.func import grad, jacrev, jvp, vjp, vmap
 from torchcaps.ops import route
 from torchcaps.ops.routing import dynamic_chunked
 from torchcaps.ops.routing.backend import Problem
+from torchcaps.ops.routing.dynamic import Dynamic
 from torchcaps.ops.routing.route import choose
 
 BATCHES = pytest.mark.parametrize("batch", [3, 20], ids=["below", "above"])
@@ -28,7 +29,7 @@ def given(batch):
     """Children, transforms and bias, and a direction of each."""
     shapes = (batch, 7, 4), (7, 3, 5, 4), (3, 5)
     plain = tuple(draw(*shape, seed=n) for n, shape in enumerate(shapes))
-    taken = choose(Problem(plain[0], plain[1], 3, plain[2], False, False))
+    taken = choose(Problem(plain[0], plain[1], Dynamic(bias=plain[2], detach=False)))
     assert taken == ("chunked" if batch == 20 else "reference")
     return plain, tuple(draw(*shape, seed=9 + n) for n, shape in enumerate(shapes))
 

@@ -1,9 +1,8 @@
 """Routing algorithms: one file each, written once for every engine."""
 
-from torchcaps.ops.routing.agreement import Dynamic
 from torchcaps.ops.routing.algorithm import Algorithm, Children
 from torchcaps.ops.routing.cluster import Cluster, cluster_routing
-from torchcaps.ops.routing.dynamic import dynamic_routing
+from torchcaps.ops.routing.dynamic import Dynamic, dynamic_routing
 from torchcaps.ops.routing.em import EM, em_routing
 from torchcaps.ops.routing.fixed_couplings import FixedCouplings, fixed_couplings_routing
 from torchcaps.ops.routing.heinsen import Heinsen, heinsen_routing
@@ -13,7 +12,7 @@ from torchcaps.ops.routing.inverted_attention import (
 )
 from torchcaps.ops.routing.moments import Moments
 from torchcaps.ops.routing.result import Capsules, Routing
-from torchcaps.ops.routing.route import list_backends, route
+from torchcaps.ops.routing.route import list_backends, route, route_children
 from torchcaps.ops.routing.self_attention import SelfAttention, self_attention_routing
 from torchcaps.ops.routing.self_routing import SelfRouting, self_routing
 from torchcaps.ops.routing.variational_bayes import (
@@ -49,6 +48,7 @@ __all__ = [
     "list_backends",
     "matrix_votes",
     "route",
+    "route_children",
     "route_votes",
     "self_attention_routing",
     "self_routing",

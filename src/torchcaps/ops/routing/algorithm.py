@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -38,6 +38,9 @@ class Algorithm(ABC):
     by it (see `Moments`). A subclass is a frozen dataclass: its tensors are fields, named with
     their shapes by `shapes`, and those in `of_children` have a row for each child.
     """
+
+    # A type checker around the constructor, as tests have it, could not be compiled.
+    __no_type_check__: ClassVar[bool] = True
 
     iterations: int = 3
     of_children: ClassVar[tuple[str, ...]] = ()
@@ -86,7 +89,7 @@ class Algorithm(ABC):
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in values.items() if isinstance(value, Tensor)}
 
-    def to(self, dtype: torch.dtype) -> Self:
+    def to(self, dtype: torch.dtype) -> "Algorithm":
         return replace(self, **{name: x.to(dtype) for name, x in self.tensors().items()})
 
     def check(self, children: int, parents: int, dim: int, child_dim: int | None) -> None:

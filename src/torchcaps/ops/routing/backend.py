@@ -1,32 +1,62 @@
-"""What a routing path is: a predicate that may refuse, and a function that runs."""
+"""What a way to route is: a predicate that may refuse, and a function that runs."""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 from torch import Tensor
 
+from torchcaps.ops.routing.algorithm import Algorithm
+from torchcaps.ops.routing.dynamic import Dynamic
+from torchcaps.ops.routing.result import Capsules
+from torchcaps.ops.routing.votes import matrix_votes, votes
 from torchcaps.registry import Registry
+
+TRANSFORMS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "dense": votes,
+    "matrix": matrix_votes,
+}
 
 
 class Problem(NamedTuple):
-    """What is to be routed: all that a path needs to know before it says yes or no."""
+    """What is to be routed: all that a backend needs to know before it says yes or no.
+
+    `u [B, I, E]` children, `weight [T, J, ...]` their transforms (None: children are their own
+    votes), `algorithm` with its parameters, `activations` and `mask [B, I]` of the children,
+    `offset [I, 1 or J, D]` to add to votes, `transform`, a name in TRANSFORMS.
+    """
 
     u: Tensor
-    weight: Tensor
-    iterations: int
-    bias: Tensor | None
-    leaky: bool
-    detach: bool
+    weight: Tensor | None
+    algorithm: Algorithm
+    activations: Tensor | None = None
+    mask: Tensor | None = None
+    offset: Tensor | None = None
+    transform: str = "dense"
 
 
 class Backend(NamedTuple):
     """A way to route. Both predicates are pure and cheap."""
 
     refuses: Callable[[Problem], str | None]
-    """None, or in a few words why this path cannot route the problem."""
-    run: Callable[[Problem], Tensor]
+    """None, or in a few words why this backend cannot route the problem."""
+    run: Callable[[Problem], Capsules]
     suits: Callable[[Problem], bool] = lambda _: True
-    """False where a plainer path is as fast: "auto" then passes this one by and says nothing."""
+    """False where a plainer one is as fast: "auto" then passes this one by and says nothing."""
 
 
 BACKENDS: Registry[Backend] = Registry("routing backend")
+
+
+def plain_dynamic(problem: Problem) -> bool:
+    """Whether this is dynamic routing of all children without prior logits, which has paths of its
+    own."""
+    _, weight, algorithm, _, mask, offset, transform = problem
+    rest = weight is None or mask is not None or offset is not None or transform != "dense"
+    return not rest and type(algorithm) is Dynamic and algorithm.prior is None
+
+
+def agreement(problem: Problem) -> tuple[Tensor, Tensor, Dynamic]:
+    """Children, transforms and algorithm of a problem that is `plain_dynamic`."""
+    assert problem.weight is not None
+    assert isinstance(problem.algorithm, Dynamic)
+    return problem.u, problem.weight, problem.algorithm

@@ -9,11 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from torchcaps.ops.lengths import lengths
 from torchcaps.ops.precision import without_autocast
 from torchcaps.ops.routing import dynamic_chunked_passes as passes
 from torchcaps.ops.routing import reference
-from torchcaps.ops.routing.backend import Problem
+from torchcaps.ops.routing.backend import Problem, agreement
+from torchcaps.ops.routing.dynamic import Dynamic
 from torchcaps.ops.routing.dynamic_chunked_tiles import Gradients, Tiling
+from torchcaps.ops.routing.result import Capsules
 from torchcaps.ops.squash import squash
 
 # The most couplings that are kept for the gradient; more are computed again.
@@ -26,29 +29,32 @@ def refuses(problem: Problem) -> str | None:
     """Why the tiles cannot take this problem, in a few words; None if they can."""
     if torch.compiler.is_exporting():
         return "an exported program holds PyTorch's own operations only"
-    if 0 in (*problem.u.shape[1:], *problem.weight.shape):
+    reason = reference.only(problem)
+    if reason is None and 0 in (*problem.u.shape[1:], *agreement(problem)[1].shape):
         return "there are no children, no parents, or capsules of no dimensions"
-    return reference.only(problem)
+    return reason
 
 
 def suits(problem: Problem) -> bool:
     """Whether tiles are faster than votes here: cutting them must pay, and be possible."""
     batch, children, _ = problem.u.shape
-    types, parents, dim, _ = problem.weight.shape
+    types, parents, dim, _ = agreement(problem)[1].shape
     if torch.compiler.is_exporting():
         return False
     return batch * children >= FEW_USES * types and batch * children * parents * dim >= FEW_VOTES
 
 
-def run(problem: Problem) -> Tensor:
-    """Parents' poses `[B, J, D]` in the wider dtype of `u` and `weight`."""
-    u, weight, iterations, bias, leaky, detach = problem
+def run(problem: Problem) -> Capsules:
+    """Parents, poses in the wider dtype of `u` and `weight`."""
+    u, weight, a = agreement(problem)
+    iterations, bias, leaky, detach = a.iterations, a.bias, a.leaky, a.detach
     wanted = torch.is_grad_enabled() and any(
         x is not None and x.requires_grad for x in (u, weight, bias)
     )
     couplings = u.shape[0] * u.shape[1] * weight.shape[1]
     keep = wanted and detach and iterations > 1 and couplings <= KEEP
-    return chunked_route(u, weight, bias, iterations, leaky, detach, keep)[0]
+    poses = chunked_route(u, weight, bias, iterations, leaky, detach, keep)[0]
+    return Capsules(poses, lengths(poses))
 
 
 @torch.library.custom_op("torchcaps::chunked_route", mutates_args=())
@@ -150,8 +156,11 @@ def _backward(ctx: Any, grad_poses: Tensor | None, *_: Any) -> tuple[Tensor | No
         return (None,) * 7
     u, weight, bias, sums, couplings = ctx.saved_tensors
     if reference.must_differentiate(grad_poses):
-        problem = Problem(u, weight, ctx.iterations, bias, ctx.leaky, ctx.detach)
-        return (*reference.gradients(problem, grad_poses), *(None,) * 4)
+        algorithm = Dynamic(
+            iterations=ctx.iterations, bias=bias, leaky=ctx.leaky, detach=ctx.detach
+        )
+        found = reference.gradients(Problem(u, weight, algorithm), grad_poses)
+        return (*found, *(None,) * 4)
     wants_u, wants_weight, wants_bias = ctx.needs_input_grad[:3]
     du, dw, dbias = chunked_route_grad(
         grad_poses, u, weight, sums, couplings, ctx.leaky, ctx.detach, wants_u, wants_weight

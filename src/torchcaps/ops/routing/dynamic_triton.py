@@ -5,8 +5,10 @@ autograd, torch.compile and torch.export know. The idea of the kernels is in dyn
 Triton is imported when something is routed, and not before.
 """
 
+import functools
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,9 +16,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from torchcaps.ops.lengths import lengths
 from torchcaps.ops.routing import reference
-from torchcaps.ops.routing.backend import Problem
+from torchcaps.ops.routing.backend import Problem, agreement
+from torchcaps.ops.routing.dynamic import Dynamic
 from torchcaps.ops.routing.dynamic_triton_plan import Plan, outputs
+from torchcaps.ops.routing.result import Capsules
 
 OLDEST_TRITON = (3, 6)
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
@@ -29,7 +34,11 @@ MOST_NUMBERS = 2**31 - 1  # 32-bit offsets
 
 def refuses(problem: Problem) -> str | None:
     """Why the kernels cannot take this problem, in a few words; None if they can."""
-    u, weight, bias = problem.u, problem.weight, problem.bias
+    reason = reference.only(problem)
+    if reason is not None:
+        return reason
+    u, weight, algorithm = agreement(problem)
+    bias = algorithm.bias
     _, parents, dim, child_dim = weight.shape
     tensors = [u, weight] if bias is None else [u, weight, bias]
     if not u.is_cuda and not _interpreting:
@@ -50,13 +59,46 @@ def refuses(problem: Problem) -> str | None:
     largest = max(u.numel(), weight.numel(), len(u) * parents * dim)
     if largest > MOST_NUMBERS:
         return f"a tensor holds {largest:,} numbers and offsets have 32 bits"
-    return reference.only(problem) or _no_triton()
+    return _no_triton()
 
 
-def run(problem: Problem) -> Tensor:
-    """Parents' poses `[B, J, D]` in the wider dtype of `u` and `weight`."""
-    u, weight, iterations, bias, leaky, detach = problem
-    return triton_route(u, weight, bias, iterations, leaky, detach)[0]
+def run(problem: Problem) -> Capsules:
+    """Parents, poses in the wider dtype of `u` and `weight`."""
+    u, weight, a = agreement(problem)
+    poses = triton_route(u, weight, a.bias, a.iterations, a.leaky, a.detach)[0]
+    return Capsules(poses, lengths(poses))
+
+
+@functools.cache
+def agrees(device: torch.device) -> bool:
+    """Whether the kernels, values and gradients, agree with the plain path on a small problem on
+    this device; computed once a process. "auto" does not take kernels that do not."""
+    generator = torch.Generator().manual_seed(0)
+    sizes = ((4, 37, 8), (37, 5, 16, 8))
+    drawn = [torch.randn(size, generator=generator).to(device) for size in sizes]
+    found = []
+    for way in (run, reference.run):
+        with torch.enable_grad():
+            leaves = [x.clone().requires_grad_() for x in drawn]
+            poses = way(Problem(leaves[0], leaves[1], Dynamic())).poses
+            poses.square().sum().backward()
+        found.append([poses.detach(), *(x.grad for x in leaves)])
+    pairs = zip(*found, strict=True)
+    same = all(torch.allclose(a, b, rtol=1e-2, atol=1e-2 * b.abs().max().item()) for a, b in pairs)
+    if not same:
+        warnings.warn(
+            f"routing without the triton path: on {device} its results differ from the plain "
+            "path's; please report this with your GPU and the versions of torch and triton",
+            stacklevel=2,
+        )
+    return same
+
+
+def suits(problem: Problem) -> bool:
+    """Whether "auto" should ask for the kernels: on a GPU where they were seen to be right."""
+    if not problem.u.is_cuda or torch.compiler.is_compiling() or refuses(problem) is not None:
+        return problem.u.is_cuda
+    return agrees(problem.u.device)
 
 
 @contextmanager
@@ -164,8 +206,11 @@ def _backward(ctx: Any, grad_poses: Tensor | None, *_: Any) -> tuple[Tensor | No
         return (None,) * 6
     u, weight, bias, sums, totals, lse = ctx.saved_tensors
     if reference.must_differentiate(grad_poses):
-        problem = Problem(u, weight, ctx.iterations, bias, ctx.leaky, ctx.detach)
-        return (*reference.gradients(problem, grad_poses), *(None,) * 3)
+        algorithm = Dynamic(
+            iterations=ctx.iterations, bias=bias, leaky=ctx.leaky, detach=ctx.detach
+        )
+        found = reference.gradients(Problem(u, weight, algorithm), grad_poses)
+        return (*found, *(None,) * 3)
     du, dw, dbias = triton_route_grad(
         u, weight, sums, totals, lse, grad_poses, ctx.leaky, ctx.detach
     )

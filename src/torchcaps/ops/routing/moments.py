@@ -1,6 +1,6 @@
 """Weighted means and variances that add up over tiles without losing digits."""
 
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,27 +20,27 @@ class Moments(NamedTuple):
     mean: Tensor
     scatter: Tensor
 
-    @classmethod
-    def of(cls, votes: Tensor, weights: Tensor) -> Self:
+    @staticmethod
+    def of(votes: Tensor, weights: Tensor) -> "Moments":
         """Of `votes [B, I, J, D]` under `weights [B, I, J]`."""
         mass = weights.sum(1).unsqueeze(-1)
         mean = over(weighted(weights, votes), mass)
-        return cls(mass, mean, weighted(weights, (votes - mean.unsqueeze(1)).square()))
+        return Moments(mass, mean, weighted(weights, (votes - mean.unsqueeze(1)).square()))
 
-    def merge(self, other: Self) -> Self:
+    def merge(self, other: "Moments") -> "Moments":
         """Of both sets of children together (Chan, Golub & LeVeque 1979)."""
         mass = self.mass + other.mass
         apart = other.mean - self.mean
         share = over(other.mass, mass)
         scatter = self.scatter + other.scatter + apart.square() * self.mass * share
-        return type(self)(mass, self.mean + apart * share, scatter)
+        return Moments(mass, self.mean + apart * share, scatter)
 
-    def share(self, whole: Self) -> Self:
+    def share(self, whole: "Moments") -> "Moments":
         """What this tile adds to the moments of `whole`, a constant, to first order: the gradients
         of all shares together are those of the whole. (The scatter has no slope in the mean.)"""
         apart = self.mean - whole.mean
         scatter = self.scatter + self.mass * apart.square()
-        return type(self)(self.mass, over(self.mass * apart, whole.mass), scatter)
+        return Moments(self.mass, over(self.mass * apart, whole.mass), scatter)
 
     def about(self, centre: Tensor) -> Tensor:
         """The scatter `[B, J, D]` about another centre."""
@@ -49,7 +49,7 @@ class Moments(NamedTuple):
 
 def weighted(weights: Tensor, votes: Tensor) -> Tensor:
     """`sum_i w_ij votes_ij`: `[B, I, J], [B, I, J, D] -> [B, J, D]`."""
-    return torch.einsum("bij,bijd->bjd", weights, votes)
+    return (weights.unsqueeze(-1) * votes).sum(1)
 
 
 def over(x: Tensor, mass: Tensor) -> Tensor:

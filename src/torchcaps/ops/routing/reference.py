@@ -1,23 +1,37 @@
 """The plain path as a backend, and the derivatives that it alone has."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
-from torchcaps.ops.routing.backend import Problem
+from torchcaps.ops.routing.backend import Problem, agreement, plain_dynamic
 from torchcaps.ops.routing.dynamic import dynamic_routing
+from torchcaps.ops.routing.result import Capsules
 from torchcaps.ops.routing.votes import votes
 from torchcaps.ops.transforms import transformed
 
 
-def run(p: Problem) -> Tensor:
-    """Parents' poses `[B, J, D]` in the wider dtype of `u` and `weight`."""
-    u_hat = votes(p.u, p.weight)
-    return dynamic_routing(u_hat, p.iterations, bias=p.bias, leaky=p.leaky, detach=p.detach).poses
+def run(p: Problem) -> Capsules:
+    """Parents by `dynamic_routing`, poses in the wider dtype of `u` and `weight`."""
+    u, weight, a = agreement(p)
+    r = dynamic_routing(votes(u, weight), a.iterations, bias=a.bias, leaky=a.leaky, detach=a.detach)
+    return Capsules(r.poses, r.activations)
+
+
+def refuses(p: Problem) -> str | None:
+    """Why this is not plain dynamic routing; None if it is."""
+    if plain_dynamic(p):
+        return None
+    return "it is for dynamic routing of all children, without prior logits, offsets or matrices"
 
 
 def only(p: Problem) -> str | None:
     """Why no path with a gradient written by hand can take this problem; None if they can."""
-    if transformed(p.u, p.weight, p.bias):
+    if not plain_dynamic(p):
+        return refuses(p)
+    u, weight, a = agreement(p)
+    if transformed(u, weight, a.bias):
         return "torch.func and forward-mode derivatives need PyTorch's own operations"
     return None
 
@@ -29,8 +43,11 @@ def must_differentiate(grad_poses: Tensor) -> bool:
 
 def gradients(p: Problem, grad_poses: Tensor) -> tuple[Tensor | None, ...]:
     """Gradients of `u`, `weight` and `bias`, which can be differentiated again."""
-    given = [x for x in (p.u, p.weight, p.bias) if x is not None]
-    pull = torch.func.vjp(
-        lambda u, weight, bias=None: run(p._replace(u=u, weight=weight, bias=bias)), *given
-    )[1]
+    u, weight, a = agreement(p)
+    given = [x for x in (u, weight, a.bias) if x is not None]
+
+    def poses(u: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        return run(Problem(u, weight, replace(a, bias=bias))).poses
+
+    pull = torch.func.vjp(poses, *given)[1]
     return (*pull(grad_poses), *[None] * (3 - len(given)))

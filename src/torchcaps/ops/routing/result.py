@@ -15,10 +15,10 @@ class Capsules(NamedTuple):
 
 class Routing(NamedTuple):
     """What routing found: the parents' `poses [B, J, D]` and `activations [B, J]`, the last
-    `couplings [B, I, J]` (None where votes were not kept) and, where asked for, those of every
+    `couplings [B, I, J]` and, where asked for, those of every
     iteration, `history [R, B, I, J]`."""
 
     poses: Tensor
     activations: Tensor
-    couplings: Tensor | None = None
+    couplings: Tensor
     history: Tensor | None = None

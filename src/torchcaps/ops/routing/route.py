@@ -3,16 +3,20 @@
 import warnings
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from torchcaps.ops.routing import dynamic_chunked, dynamic_triton, reference
-from torchcaps.ops.routing.backend import BACKENDS, Backend, Problem
-from torchcaps.ops.routing.dynamic import check_routing
+from torchcaps.ops.routing import dynamic_chunked, dynamic_triton, engines, reference
+from torchcaps.ops.routing.algorithm import Algorithm
+from torchcaps.ops.routing.backend import BACKENDS, Backend, Problem, plain_dynamic
+from torchcaps.ops.routing.dynamic import Dynamic, check_routing
+from torchcaps.ops.routing.result import Capsules
 from torchcaps.ops.routing.votes import check_children
 
-# The first that does not refuse is taken.
+# The first that does not refuse is taken: of the paths of dynamic routing, or of the engines that
+# run any algorithm.
 FASTEST_FIRST = ("triton", "chunked", "reference")
+ENGINES = ("tiled", "whole")
 
 
 def route(
@@ -47,12 +51,46 @@ def route(
             f"route, bias: expected the children's device {u.device}; got {bias.device}; "
             "move both to one device"
         )
-    problem = Problem(u, weight, iterations, bias, leaky, detach)
+    algorithm = Dynamic(iterations=iterations, bias=bias, leaky=leaky, detach=detach)
+    problem = Problem(u, weight, algorithm)
+    return BACKENDS[choose(problem, backend)].run(problem).poses
+
+
+def route_children(
+    algorithm: Algorithm,
+    u: Float[Tensor, "B I E"],
+    weight: Float[Tensor, "T J X Y"] | None = None,
+    activations: Float[Tensor, "B I"] | None = None,
+    *,
+    mask: Bool[Tensor, "B I"] | None = None,
+    offset: Float[Tensor, "I #J D"] | None = None,
+    transform: str = "dense",
+    backend: str = "auto",
+) -> Capsules:
+    """Parents from children, by any algorithm; votes are made in tiles and never all stored where
+    that pays.
+
+    Args:
+        algorithm: an `Algorithm` with its parameters, as `Dynamic(iterations=3)`.
+        u: `[B, I, E]` children.
+        weight: transforms; None for an algorithm whose votes are the children themselves.
+        activations: `[B, I]` in [0, 1], for algorithms that need them.
+        mask: `[B, I]`, True where there is a child; what stands elsewhere changes nothing.
+        offset: `[I, J, D]` or `[I, 1, D]`, added to the votes (a bias, coordinates).
+        transform: "dense", weight as for `votes`; "matrix", as for `matrix_votes`.
+        backend: see `route`; "whole" keeps all votes, "tiled" none.
+
+    Returns:
+        `Capsules(poses [B, J, D], activations [B, J])`, computed in float32 or wider; poses in the
+        wider dtype of `u` and `weight`.
+    """
+    problem = Problem(u, weight, algorithm, activations, mask, offset, transform)
+    engines.check(problem)
     return BACKENDS[choose(problem, backend)].run(problem)
 
 
 def choose(problem: Problem, backend: str = "auto") -> str:
-    """The name of the path that `route` takes for `problem`."""
+    """The name of the backend that takes `problem`."""
     if backend != "auto":
         reason = BACKENDS[backend].refuses(problem)
         if reason:
@@ -61,14 +99,15 @@ def choose(problem: Problem, backend: str = "auto") -> str:
                 f"{reason}; use backend='auto'"
             )
         return backend
-    for name in FASTEST_FIRST[:-1]:
+    names = FASTEST_FIRST if plain_dynamic(problem) else ENGINES
+    for name in names[:-1]:
         if not BACKENDS[name].suits(problem):
             continue
         reason = BACKENDS[name].refuses(problem)
         if reason is None:
             return name
         _say_once(name, reason)
-    return FASTEST_FIRST[-1]
+    return names[-1]
 
 
 def list_backends() -> list[str]:
@@ -85,10 +124,12 @@ def _say_once(name: str, reason: str) -> None:
         warnings.warn(f"routing without the {name} path: {reason}", stacklevel=4)
 
 
-BACKENDS.add("reference")(Backend(refuses=lambda _: None, run=reference.run))
+BACKENDS.add("reference")(Backend(reference.refuses, reference.run))
 BACKENDS.add("chunked")(
     Backend(dynamic_chunked.refuses, dynamic_chunked.run, suits=dynamic_chunked.suits)
 )
 BACKENDS.add("triton")(
-    Backend(dynamic_triton.refuses, dynamic_triton.run, suits=lambda p: p.u.is_cuda)
+    Backend(dynamic_triton.refuses, dynamic_triton.run, suits=dynamic_triton.suits)
 )
+BACKENDS.add("whole")(Backend(lambda _: None, engines.run_whole))
+BACKENDS.add("tiled")(Backend(engines.refuses_tiles, engines.run_tiled, suits=engines.suits_tiles))

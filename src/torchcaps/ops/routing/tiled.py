@@ -30,12 +30,10 @@ class Given(NamedTuple):
     activations: Tensor | None
     mask: Tensor | None
 
-    def children(self, make: Callable[[Tensor, Tensor], Tensor]) -> Children:
-        """The votes made, absent children zero."""
+    def votes(self, make: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """`[B, I, J, D]`."""
         votes = self.u.unsqueeze(2) if self.weight is None else make(self.u, self.weight)
-        if self.offset is not None:
-            votes = votes + self.offset
-        return present(Children(votes, self.activations, self.u), self.mask)
+        return votes if self.offset is None else votes + self.offset
 
 
 class Plan(NamedTuple):
@@ -167,12 +165,13 @@ def _pull(
 
 def _statistics(plan: Plan, tensors: Sequence[Tensor | None]) -> Parents:
     """What the children among `tensors` send to the parents."""
-    given = Given(*tensors[: len(Given._fields)])
+    given = Given(*tensors[: len(Given._fields)])  # pyright: ignore[reportArgumentType]
     rest = list(tensors[len(Given._fields) :])
     own = {name: rest.pop(0) for name in plan.names}
     algorithm = replace(plan.algorithm, **own)
     state = pytree.tree_unflatten(rest, plan.state)
-    return one_pass(algorithm, given.children(plan.make), given.mask, state, plan.t)[0]
+    children = Children(given.votes(plan.make), given.activations, given.u)
+    return one_pass(algorithm, present(children, given.mask), given.mask, state, plan.t)[0]
 
 
 def _view(plan: Plan, k: int, x: Tensor | None, tile: slice) -> Tensor | None:

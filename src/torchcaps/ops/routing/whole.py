@@ -32,10 +32,10 @@ def route_votes(
         `Routing(poses, activations, couplings, history)`. Half precision is routed in float32;
         the poses come back in the votes' dtype, the rest in float32.
     """
-    check_votes(algorithm, Children(votes, activations, u), mask)
+    check_votes(algorithm, votes, activations, u, mask)
     with without_autocast(votes.device):
-        given = (None if x is None else at_least_float32(x) for x in (votes, activations, u))
-        children = present(Children(*given), mask)
+        activations, u = (None if x is None else at_least_float32(x) for x in (activations, u))
+        children = present(Children(at_least_float32(votes), activations, u), mask)
         algorithm = algorithm.to(children.votes.dtype)
         batch, _, parents, dim = votes.shape
         state = algorithm.start(children.votes.new_zeros(batch, parents, dim))
@@ -44,9 +44,9 @@ def route_votes(
             statistics, couplings = one_pass(algorithm, children, mask, state, t)
             trace.append(algorithm.show(couplings))
             state = algorithm.update(statistics, state, t)
-        poses, activations = algorithm.finish(state)
+        poses, sure = algorithm.finish(state)
     kept = torch.stack(trace[-algorithm.iterations :]) if history else None
-    return Routing(poses.to(votes.dtype), activations, trace[-1], kept)
+    return Routing(poses.to(votes.dtype), sure, trace[-1], kept)
 
 
 def one_pass(
@@ -67,14 +67,22 @@ def present(children: Children, mask: Tensor | None) -> Children:
     if children.activations is None:
         children = children._replace(activations=mask.to(children.votes.dtype))
     gone = ~mask
-    shaped = (gone[..., None, None], gone, gone[..., None])
-    pairs = zip(children, shaped, strict=True)
-    return Children(*(None if x is None else x.masked_fill(no, 0) for x, no in pairs))
-
-
-def check_votes(algorithm: Algorithm, children: Children, mask: Tensor | None) -> None:
-    """Raise a `ValueError` unless the pieces fit each other and the algorithm."""
     votes, activations, u = children
+    return Children(
+        votes.masked_fill(gone[..., None, None], 0),
+        activations if activations is None else activations.masked_fill(gone, 0),
+        u if u is None else u.masked_fill(gone[..., None], 0),
+    )
+
+
+def check_votes(
+    algorithm: Algorithm,
+    votes: Tensor,
+    activations: Tensor | None,
+    u: Tensor | None,
+    mask: Tensor | None,
+) -> None:
+    """Raise a `ValueError` unless the pieces fit each other and the algorithm."""
     who = type(algorithm).__name__
     if votes.ndim != 4:
         raise ValueError(

@@ -1,0 +1,79 @@
+"""The two engines as backends of `route_children`: which takes what, and with what."""
+
+import torch
+
+from torchcaps.ops.precision import without_autocast
+from torchcaps.ops.routing.backend import TRANSFORMS, Problem
+from torchcaps.ops.routing.result import Capsules
+from torchcaps.ops.routing.tiled import Given, route_tiled
+from torchcaps.ops.routing.votes import check_children
+from torchcaps.ops.routing.whole import check_votes, route_votes
+from torchcaps.ops.transforms import transformed
+
+# Below this many bytes, all votes at once are as fast, and as small.
+FEW_BYTES = 1 << 24
+
+
+def run_whole(p: Problem) -> Capsules:
+    """All votes at once."""
+    votes = Given(p.u, p.weight, p.offset, None, None).votes(TRANSFORMS[p.transform])
+    r = route_votes(p.algorithm, votes, p.activations, u=p.u, mask=p.mask)
+    return Capsules(r.poses, r.activations)
+
+
+def run_tiled(p: Problem) -> Capsules:
+    """Tile by tile."""
+    dtype = p.u.dtype if p.weight is None else torch.promote_types(p.u.dtype, p.weight.dtype)
+    wide = torch.promote_types(dtype, torch.float32)
+    with without_autocast(p.u.device):
+        weight, offset, activations = (
+            None if x is None else x.to(wide) for x in (p.weight, p.offset, p.activations)
+        )
+        given = Given(p.u.to(wide), weight, offset, activations, p.mask)
+        zeros = given.u.new_zeros(len(p.u), *_parents(p))
+        poses, activations = route_tiled(
+            p.algorithm.to(wide), given, TRANSFORMS[p.transform], zeros
+        )
+    return Capsules(poses.to(dtype), activations)
+
+
+def refuses_tiles(p: Problem) -> str | None:
+    """Why votes cannot be made tile by tile; None if they can."""
+    if torch.compiler.is_compiling() or torch.compiler.is_exporting():
+        return "a compiled program holds PyTorch's own operations only"
+    tensors = [p.u, p.weight, p.offset, p.activations, *p.algorithm.tensors().values()]
+    if transformed(*tensors):
+        return "torch.func and forward-mode derivatives need PyTorch's own operations"
+    if 0 in (*p.u.shape, *_parents(p)):
+        return "there are no images, no children, no parents, or capsules of no dimensions"
+    return None
+
+
+def suits_tiles(p: Problem) -> bool:
+    """Whether all votes would be large, and tiles possible."""
+    parents, dim = _parents(p)
+    size = p.u.shape[0] * p.u.shape[1] * parents * dim * 4
+    return size > FEW_BYTES and refuses_tiles(p) is None
+
+
+def check(p: Problem) -> None:
+    """Raise a `ValueError` unless the pieces of a problem fit each other."""
+    if p.transform not in TRANSFORMS:
+        raise ValueError(
+            f"route_children, transform: expected one of {', '.join(TRANSFORMS)}; "
+            f"got {p.transform!r}"
+        )
+    if p.weight is not None and p.transform == "dense":
+        check_children(p.u, p.weight, "route_children")
+    votes = p.u.new_empty((*p.u.shape[:2], *_parents(p)), device="meta")
+    check_votes(p.algorithm, votes, p.activations, p.u, p.mask)
+
+
+def _parents(p: Problem) -> tuple[int, int]:
+    """J and the size of a vote."""
+    if p.weight is None:
+        return 1, p.u.shape[2]
+    if p.transform == "matrix":
+        _, parents, inner, columns = p.weight.shape
+        return parents, p.u.shape[2] // max(inner, 1) * columns
+    return p.weight.shape[1], p.weight.shape[2]
