@@ -15,6 +15,9 @@ def bounded_variance(scatter: Tensor, mass: Tensor) -> Tensor:
 
 
 def distances(votes: Tensor, mean: Tensor, precision: Tensor) -> Tensor:
-    """`sum_d precision_jd (votes_ijd - mean_jd)^2`, `[B, I, J]`, from `[B, I, J, D]` and
-    `[B, J, D]`."""
-    return ((votes - mean.unsqueeze(1)).square() * precision.unsqueeze(1)).sum(-1)
+    """`(votes_ij - mean_j)^T precision_j (votes_ij - mean_j)`, `[B, I, J]`, from `[B, I, J, D]`,
+    `[B, J, D]` and a diagonal, `[B, J, D]`, or a matrix, `[B, J, D, D]`."""
+    apart = votes - mean.unsqueeze(1)
+    if precision.ndim == mean.ndim:
+        return (apart.square() * precision.unsqueeze(1)).sum(-1)
+    return (torch.einsum("bijd,bjde->bije", apart, precision) * apart).sum(-1)

@@ -21,30 +21,40 @@ class Moments(NamedTuple):
     scatter: Tensor
 
     @staticmethod
-    def of(votes: Tensor, weights: Tensor) -> "Moments":
-        """Of `votes [B, I, J, D]` under `weights [B, I, J]`."""
+    def of(votes: Tensor, weights: Tensor, full: bool = False) -> "Moments":
+        """Of `votes [B, I, J, D]` under `weights [B, I, J]`; `full`: with outer products in place
+        of squares, `scatter [B, J, D, D]`."""
         mass = weights.sum(1).unsqueeze(-1)
         mean = over(weighted(weights, votes), mass)
-        return Moments(mass, mean, weighted(weights, (votes - mean.unsqueeze(1)).square()))
+        apart = votes - mean.unsqueeze(1)
+        if full:
+            return Moments(mass, mean, torch.einsum("bij,bijd,bije->bjde", weights, apart, apart))
+        return Moments(mass, mean, weighted(weights, apart.square()))
 
     def merge(self, other: "Moments") -> "Moments":
         """Of both sets of children together (Chan, Golub & LeVeque 1979)."""
         mass = self.mass + other.mass
         apart = other.mean - self.mean
         share = over(other.mass, mass)
-        scatter = self.scatter + other.scatter + apart.square() * self.mass * share
+        scatter = self.scatter + other.scatter + self.square(apart, self.mass * share)
         return Moments(mass, self.mean + apart * share, scatter)
 
     def share(self, whole: "Moments") -> "Moments":
         """What this tile adds to the moments of `whole`, a constant, to first order: the gradients
         of all shares together are those of the whole. (The scatter has no slope in the mean.)"""
         apart = self.mean - whole.mean
-        scatter = self.scatter + self.mass * apart.square()
+        scatter = self.scatter + self.square(apart, self.mass)
         return Moments(self.mass, over(self.mass * apart, whole.mass), scatter)
 
     def about(self, centre: Tensor) -> Tensor:
-        """The scatter `[B, J, D]` about another centre."""
-        return self.scatter + self.mass * (self.mean - centre).square()
+        """The scatter about another centre `[B, J, D]`."""
+        return self.scatter + self.square(self.mean - centre, self.mass)
+
+    def square(self, x: Tensor, factor: Tensor) -> Tensor:
+        """`factor x^2`, of the scatter's kind: squares, or outer products."""
+        if self.scatter.ndim == x.ndim:
+            return factor * x.square()
+        return (factor * x).unsqueeze(-1) * x.unsqueeze(-2)
 
 
 def weighted(weights: Tensor, votes: Tensor) -> Tensor:

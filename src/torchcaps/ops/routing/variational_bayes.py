@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -19,7 +19,7 @@ from torchcaps.ops.routing.whole import route_votes
 @dataclass(frozen=True, kw_only=True)
 class VariationalBayes(Algorithm):
     r"""A mixture of Gaussians with a Dirichlet prior on its weights and normal-Wishart priors on
-    means and (diagonal) precisions. With $r_{ij} = R_{ij} a_i$, masses $m_j$, means $\bar u_j$
+    means and precisions. With $r_{ij} = R_{ij} a_i$, masses $m_j$, means $\bar u_j$
     and scatters $S_j$ of the votes under r:
 
     $$ \alpha = \alpha_0 + m,\quad \kappa = \kappa_0 + m,\quad \nu = \nu_0 + m,\quad
@@ -33,7 +33,8 @@ class VariationalBayes(Algorithm):
     $$ a_j = \mathrm{sigmoid}\Big(\beta^a_j - e^{\mathbb{E}\ln\pi} H_j - \beta^u_j\Big),\quad
        H = \tfrac{D}{2} \ln 2\pi e - \tfrac12 \mathbb{E}\ln|\Lambda| $$
 
-    with $\alpha_0 = \kappa_0 = 1$, $\nu_0 = D + 1$ and $R = 1/J$ at first.
+    with $\alpha_0 = \kappa_0 = 1$, $\nu_0 = D + 1$ and $R = 1/J$ at first. With `covariance="full"`
+    squares are outer products, $\Psi$ is a matrix and $\sum_d \ln$ the logarithm of a determinant.
 
     Fields: `beta_a`, `beta_u [J]`; `norm_logit`, `norm_pose`, functions of the activations' logit
     `[B, J]` and of the poses `[B, J, D]`: the authors' code has a BatchNorm in both places.
@@ -44,6 +45,7 @@ class VariationalBayes(Algorithm):
 
     beta_a: Tensor
     beta_u: Tensor
+    covariance: Literal["diagonal", "full"] = "diagonal"
     norm_logit: Callable[[Tensor], Tensor] | None = None
     norm_pose: Callable[[Tensor], Tensor] | None = None
     needs: ClassVar = ("activations",)
@@ -53,7 +55,8 @@ class VariationalBayes(Algorithm):
         return {"beta_a": (parents,), "beta_u": (parents,)}
 
     def start(self, zeros: Tensor) -> tuple[Tensor, ...]:
-        return zeros, zeros, zeros.sum(-1), zeros.sum(-1)
+        wide = zeros if self.covariance == "diagonal" else zeros.unsqueeze(-1) * zeros.unsqueeze(-2)
+        return zeros, wide, zeros.sum(-1), zeros.sum(-1)
 
     def attend(self, children: Children, state: tuple[Tensor, ...], t: int) -> Tensor:
         if t == 0:
@@ -65,21 +68,32 @@ class VariationalBayes(Algorithm):
 
     def gather(self, children: Children, couplings: Tensor) -> Moments:
         assert children.activations is not None
-        return Moments.of(children.votes, couplings * children.activations.unsqueeze(-1))
+        weights = couplings * children.activations.unsqueeze(-1)
+        return Moments.of(children.votes, weights, full=self.covariance == "full")
 
     def update(self, statistics: Moments, state: Any, t: int) -> tuple[Tensor, ...]:
         mass, mean, scatter = statistics
         dim = mean.shape[-1]
         kappa, nu = 1 + mass, dim + 1 + mass  # [B, J, 1]
-        width = (1 + scatter + mass / kappa * mean.square()).clamp(max=WIDEST)
+        scale, log_scale = self._scale(scatter + statistics.square(mean, mass / kappa), dim)
         degrees = torch.arange(dim, device=mean.device, dtype=mean.dtype)
-        log_det = ((nu - degrees) / 2).digamma().sum(-1) + dim * math.log(2) - width.log().sum(-1)
+        log_det = ((nu - degrees) / 2).digamma().sum(-1) + dim * math.log(2) + log_scale
         alpha = kappa.squeeze(-1)
         log_pi = alpha.digamma() - alpha.sum(-1, keepdim=True).digamma()
         entropy = dim / 2 * math.log(2 * math.pi * math.e) - log_det / 2
         logit = self.beta_a - (log_pi.exp() * entropy + self.beta_u)
         log_weight = log_pi + log_det / 2 - dim / (2 * kappa.squeeze(-1))
-        return mass / kappa * mean, nu / width, log_weight, logit
+        precision = scale * (nu if self.covariance == "diagonal" else nu.unsqueeze(-1))
+        return mass / kappa * mean, precision, log_weight, logit
+
+    def _scale(self, scatter: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+        r"""$\Psi$ and $\ln|\Psi|$, from what is added to its inverse."""
+        if self.covariance == "diagonal":
+            inverse = (1 + scatter).clamp(max=WIDEST)
+            return 1 / inverse, -inverse.log().sum(-1)
+        root = torch.linalg.cholesky(scatter + torch.eye(dim).to(scatter))
+        log_det = 2 * root.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+        return torch.cholesky_inverse(root), -log_det
 
     def finish(self, state: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
         poses, _, _, logit = state
