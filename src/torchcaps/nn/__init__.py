@@ -9,19 +9,47 @@ from torchcaps.nn.group_conv import GroupConv2d
 from torchcaps.nn.lifting import LiftingConv2d
 from torchcaps.nn.losses import CapsuleLoss, MarginLoss, ScoreCrossEntropy
 from torchcaps.nn.primary import PrimaryCapsules
+from torchcaps.nn.routing import (
+    ROUTINGS,
+    ClusterRouting,
+    DynamicRouting,
+    EMRouting,
+    HeinsenRouting,
+    InvertedAttentionRouting,
+    RandomRouting,
+    RoutingModule,
+    SelfAttentionRouting,
+    SelfRouting,
+    UniformRouting,
+    VariationalBayesRouting,
+    VectorRouting,
+)
 
 __all__ = [
+    "ROUTINGS",
     "CapsuleLoss",
+    "ClusterRouting",
     "ConvDecoder",
     "DenseCapsules",
     "DigitCaps",
+    "DynamicRouting",
+    "EMRouting",
     "EquivariantCapsules",
     "GroupConv2d",
+    "HeinsenRouting",
+    "InvertedAttentionRouting",
     "LiftingConv2d",
     "MLPDecoder",
     "MarginLoss",
     "PrimaryCapsules",
+    "RandomRouting",
+    "RoutingModule",
     "ScoreCrossEntropy",
+    "SelfAttentionRouting",
+    "SelfRouting",
     "SmoothPool2d",
+    "UniformRouting",
+    "VariationalBayesRouting",
+    "VectorRouting",
     "WindowLoss",
 ]

@@ -47,6 +47,8 @@ class Algorithm(ABC):
     """Fields whose first axis is the children's (or 1: the same for all)."""
     needs: ClassVar[tuple[str, ...]] = ()
     """What it must be given beside votes: "activations", "u"."""
+    one_pass: ClassVar[bool] = False
+    """No agreement to iterate: `iterations` must be 1."""
     votes_each: ClassVar[int] = 1
     """How many poses a vote holds, one after the other."""
 
@@ -99,6 +101,11 @@ class Algorithm(ABC):
             raise ValueError(
                 f"{who}, iterations: expected a whole number, at least 1; "
                 f"got {self.iterations!r}; 3 is the usual choice"
+            )
+        if self.one_pass and self.iterations != 1:
+            raise ValueError(
+                f"{who}, iterations: expected 1, as nothing is iterated; got {self.iterations}; "
+                "leave it out"
             )
         given = self.tensors()
         for name, shape in self.shapes(

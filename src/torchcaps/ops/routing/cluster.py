@@ -1,7 +1,7 @@
 """Cluster routing: a child counts for as much as its own votes agree."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -32,6 +32,7 @@ class Cluster(Scored):
     """
 
     iterations: int = 1
+    one_pass: ClassVar = True
     votes_each: int = 4  # type: ignore[misc]
     least: float = 1e-6
 
@@ -43,6 +44,8 @@ class Cluster(Scored):
         return deviation.rsqrt()
 
     def gather(self, children: Children, couplings: Tensor) -> tuple[Tensor, Tensor]:
+        if couplings.ndim == 3:  # given from outside, one for all elements
+            couplings = couplings.unsqueeze(-1)
         return couplings.sum(1), (couplings * self._votes(children).mean(-2)).sum(1)
 
     def update(self, statistics: tuple[Tensor, Tensor], state: Tensor, t: int) -> Tensor:

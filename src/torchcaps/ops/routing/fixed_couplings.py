@@ -26,6 +26,7 @@ class FixedCouplings(Algorithm):
     """
 
     iterations: int = 1
+    one_pass: ClassVar = True
     logits: Tensor | None = None
     bias: Tensor | None = None
     of_children: ClassVar = ("logits",)

@@ -33,6 +33,7 @@ class SelfAttention(Algorithm):
     """
 
     iterations: int = 1
+    one_pass: ClassVar = True
     prior: Tensor | None = None
     of_children: ClassVar = ("prior",)
 

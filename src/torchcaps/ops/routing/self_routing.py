@@ -31,6 +31,7 @@ class SelfRouting(Algorithm):
     """
 
     iterations: int = 1
+    one_pass: ClassVar = True
     router: Tensor
     router_bias: Tensor | None = None
     of_children: ClassVar = ("router", "router_bias")

@@ -65,6 +65,23 @@ class VectorRouting(Scored):
         "beta_ign",
     )
 
+    @classmethod
+    def shapes(cls, children: int, parents: int, dim: int, child_dim: int) -> dict[str, Any]:
+        pairs = dict.fromkeys(
+            ("sharpness", "sharpness_bias", "beta_use", "beta_ign"), (children, parents)
+        )
+        each = dict.fromkeys(
+            ("to_parent", "to_child", "child_bias", "use_weight", "ign_weight"),
+            (parents, child_dim),
+        )
+        own = {"gate": (children, child_dim), "gate_bias": (children,), "mix": (child_dim, dim)}
+        back = {"parent_bias": (parents, dim), "back": (dim, child_dim)}
+        return {**super().shapes(children, parents, dim, child_dim), **pairs, **each, **own, **back}
+
+    def check(self, children: int, parents: int, dim: int, child_dim: int | None) -> None:
+        """`dim` is the children's, which are their own votes."""
+        super().check(children, len(self.to_parent), self.mix.shape[1], dim)
+
     def start(self, zeros: Tensor) -> Tensor:
         """The parents' poses; `zeros [B, 1, E]` has the children's shape."""
         return zeros.new_zeros(len(zeros), len(self.to_parent), self.mix.shape[1])
@@ -97,6 +114,11 @@ class VectorRouting(Scored):
 
     def finish(self, state: Tensor) -> tuple[Tensor, Tensor]:
         return super().finish(self._whiten(state) if self.normalise_poses else state)
+
+    def cast(self, u: Tensor) -> Tensor:
+        """The votes `[B, I, J, D]`, which routing itself never makes."""
+        x = u / max(self.children, 1) ** 0.5
+        return (x.unsqueeze(2) * self.to_parent) @ self.mix + self.parent_bias
 
     def _whiten(self, poses: Tensor) -> Tensor:
         return self.normalise(poses) if poses.shape[-1] > 1 else poses

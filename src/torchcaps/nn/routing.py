@@ -1,0 +1,248 @@
+"""Routing algorithms as modules: each owns the parameters of one layer's routing."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, cast
+
+import torch
+from torch import Tensor, nn
+
+from torchcaps.nn.initial import LENGTH_OF_VOTES, even_std
+from torchcaps.ops import routing as ops
+from torchcaps.ops.routing import Algorithm, Capsules
+from torchcaps.ops.routing.scored import Scored
+from torchcaps.registry import Registry
+
+ScoreKind = Literal["lengths", "activations", "logits"]
+
+
+class RoutingModule(nn.Module):
+    """Base of all: parameters for the tensors of `algorithm_class` that `initial` names, each
+    filled with its number; options are the algorithm's other fields.
+
+    Args:
+        in_capsules, in_dim, out_capsules, out_dim: I, E, J, D of the layer.
+        options: fields of the algorithm, as `iterations`.
+
+    A routing of one's own is a subclass: an `Algorithm`, the start of its parameters, and what the
+    scores of a classifier are: "lengths" of the poses, "activations" in [0, 1], or "logits".
+    """
+
+    algorithm_class: ClassVar[type[Algorithm]]
+    initial: ClassVar[Mapping[str, float]] = {}
+    score_kind: ClassVar[ScoreKind] = "lengths"
+    casts_votes: ClassVar[bool] = True
+    """False where the children are their own votes and the layer has no transforms."""
+    detach: bool = False
+    """Whether gradients pass by the couplings (a white-box attack turns this off)."""
+
+    def __init__(
+        self, in_capsules: int, in_dim: int, out_capsules: int, out_dim: int, **options: Any
+    ) -> None:
+        super().__init__()
+        self.options = options
+        self.iterations: int = options.pop("iterations", self.algorithm_class.iterations)
+        shapes = self.algorithm_class.shapes(in_capsules, out_capsules, out_dim, in_dim)
+        for name, value in self.initial.items():
+            self.register_parameter(name, nn.Parameter(torch.full(shapes[name], float(value))))
+
+    def algorithm(self) -> Algorithm:
+        """The algorithm with these parameters."""
+        return self.algorithm_class(iterations=self.iterations, **self.fields())
+
+    @property
+    def per_child(self) -> bool:
+        """Whether it has parameters for each child, so that their number is fixed."""
+        own = self.fields()
+        return any(own.get(name) is not None for name in self.algorithm_class.of_children)
+
+    def fields(self) -> dict[str, Any]:
+        """Its fields but for the iterations: options, parameters, buffers."""
+        tensors = {name: x for name, x in self._parameters.items() if x is not None}
+        return {**self.options, **tensors, **self._buffers}
+
+    def initial_std(self, in_capsules: int, in_dim: int, out_capsules: int, out_dim: int) -> float:
+        """The standard deviation at which transforms start: parents then have length 0.5 to 0.75
+        where that says whether they are there, votes have length 1 elsewhere (taking children of
+        length 1/2)."""
+        if self.score_kind != "lengths":
+            return 2 * LENGTH_OF_VOTES / out_dim**0.5
+        limited = type(self).at_start(self.options, self.iterations)
+        return even_std(limited, in_capsules, in_dim, out_capsules, out_dim)
+
+    @classmethod
+    def at_start(cls, options: Mapping[str, Any], iterations: int) -> Algorithm:
+        """The algorithm without parameters, which start at zero where lengths are promised."""
+        return cls.algorithm_class(iterations=iterations, **options)
+
+    def scores(self, capsules: Capsules) -> Tensor:
+        """What a classifier reads, `[B, J]`: lengths or activations, or the logits below them."""
+        if self.score_kind != "logits":
+            return capsules.activations
+        return cast(Scored, self.algorithm()).logits(capsules.poses)
+
+    def extra_repr(self) -> str:
+        options = "".join(f", {key}={value}" for key, value in self.options.items())
+        return f"iterations={self.iterations}{options}"
+
+
+ROUTINGS: Registry[type[RoutingModule]] = Registry("routing")
+
+
+@ROUTINGS.add("dynamic", about="routing by agreement (Sabour et al. 2017)")
+class DynamicRouting(RoutingModule):
+    """`ops.Dynamic`. `bias`: learn one, from 0.1 on (the authors' code); `prior`: learn logits for
+    each child and parent, from 0 on; `leaky`, `detach`: see `ops.dynamic_routing`."""
+
+    algorithm_class = ops.Dynamic
+
+    def __init__(
+        self, in_capsules: int, in_dim: int, out_capsules: int, out_dim: int, *,
+        bias: bool = False, prior: bool = False, leaky: bool = False, detach: bool = True,
+        iterations: int = 3,
+    ) -> None:  # fmt: skip
+        super().__init__(
+            in_capsules, in_dim, out_capsules, out_dim, iterations=iterations, leaky=leaky
+        )
+        self.detach = detach
+        start = torch.full((out_capsules, out_dim), 0.1)
+        self.bias = nn.Parameter(start) if bias else None
+        self.prior = nn.Parameter(torch.zeros(in_capsules, out_capsules)) if prior else None
+
+    def fields(self) -> dict[str, Any]:
+        return {**super().fields(), "detach": self.detach}
+
+
+@ROUTINGS.add("em", about="matrix capsules' EM (Hinton et al. 2018)")
+class EMRouting(RoutingModule):
+    """`ops.EM`; `preset`, `final_lambda`: see there."""
+
+    algorithm_class = ops.EM
+    initial: ClassVar = {"beta_a": 0.0, "beta_u": 0.0}
+    score_kind = "activations"
+
+
+@ROUTINGS.add("self_attention", about="Efficient-CapsNet (Mazzia et al. 2021)")
+class SelfAttentionRouting(RoutingModule):
+    """`ops.SelfAttention`, its prior from 0 on."""
+
+    algorithm_class = ops.SelfAttention
+    initial: ClassVar = {"prior": 0.0}
+
+
+class ScoredRouting(RoutingModule):
+    """Base of those whose poses are normalised: `ops.routing.scored.Scored`. The score starts at
+    random, with logits of deviation 1."""
+
+    initial: ClassVar = {"scale": 1.0, "offset": 0.0, "score": 0.0, "score_bias": 0.0}
+    score_kind = "logits"
+
+    def __init__(
+        self, in_capsules: int, in_dim: int, out_capsules: int, out_dim: int, **options: Any
+    ) -> None:
+        super().__init__(in_capsules, in_dim, out_capsules, out_dim, **options)
+        with torch.no_grad():
+            cast(Tensor, self.score).normal_(std=out_dim**-0.5)
+
+
+@ROUTINGS.add("inverted_attention", about="inverted dot-product attention (Tsai et al. 2020)")
+class InvertedAttentionRouting(ScoredRouting):
+    """`ops.InvertedAttention`."""
+
+    algorithm_class = ops.InvertedAttention
+
+
+@ROUTINGS.add("cluster", about="cluster routing (Zhao & Cheng 2021)")
+class ClusterRouting(ScoredRouting):
+    """`ops.Cluster`; `votes_each`: votes that a child casts for a parent."""
+
+    algorithm_class = ops.Cluster
+
+
+@ROUTINGS.add("variational_bayes", about="variational Bayes (Ribeiro et al. 2020)")
+class VariationalBayesRouting(RoutingModule):
+    """`ops.VariationalBayes` with the authors' BatchNorms, of the parents' activations and of all
+    elements of their poses."""
+
+    algorithm_class = ops.VariationalBayes
+    initial: ClassVar = {"beta_a": 0.0, "beta_u": 0.0}
+    score_kind = "activations"
+
+    def __init__(
+        self, in_capsules: int, in_dim: int, out_capsules: int, out_dim: int, **options: Any
+    ) -> None:
+        super().__init__(in_capsules, in_dim, out_capsules, out_dim, **options)
+        self.norm_logit = nn.BatchNorm1d(out_capsules, affine=False)
+        self.norm_pose = nn.BatchNorm1d(out_capsules, affine=False)
+
+    def fields(self) -> dict[str, Any]:
+        return {**super().fields(), "norm_logit": self.norm_logit, "norm_pose": self.norm_pose}
+
+
+@ROUTINGS.add("self_routing", about="each child decides by itself (Hahn et al. 2019)")
+class SelfRouting(RoutingModule):
+    """`ops.SelfRouting`, its routers from 0 on."""
+
+    algorithm_class = ops.SelfRouting
+    initial: ClassVar = {"router": 0.0, "router_bias": 0.0}
+    score_kind = "activations"
+
+
+@ROUTINGS.add("heinsen", about="data used, data ignored (Heinsen 2019)")
+class HeinsenRouting(RoutingModule):
+    """`ops.Heinsen`, its betas from 0 on; `kernel`: see there."""
+
+    algorithm_class = ops.Heinsen
+    initial: ClassVar = {"beta_use": 0.0, "beta_ign": 0.0}
+    score_kind = "activations"
+
+
+@ROUTINGS.add("vector", about="vector routing (Heinsen 2022)")
+class VectorRouting(ScoredRouting):
+    """`ops.VectorRouting`: takes the place of the layer's transforms too."""
+
+    algorithm_class = ops.VectorRouting
+    casts_votes = False
+
+    def __init__(
+        self, in_capsules: int, in_dim: int, out_capsules: int, out_dim: int, **options: Any
+    ) -> None:
+        super().__init__(in_capsules, in_dim, out_capsules, out_dim, **options)
+        self.options["children"] = in_capsules
+        inverse = in_dim**-0.5
+        starts = {
+            "gate": torch.randn(in_capsules, in_dim),
+            "gate_bias": torch.zeros(in_capsules),
+            "to_parent": torch.randn(out_capsules, in_dim),
+            "mix": torch.randn(in_dim, out_dim) * inverse,
+            "parent_bias": torch.zeros(out_capsules, out_dim),
+            "back": torch.randn(out_dim, in_dim) * out_dim**-0.5,
+            "to_child": torch.randn(out_capsules, in_dim),
+            "child_bias": torch.zeros(out_capsules, in_dim),
+            "sharpness": torch.full((in_capsules, out_capsules), inverse),
+            "sharpness_bias": torch.zeros(in_capsules, out_capsules),
+            "beta_use": torch.randn(in_capsules, out_capsules),
+            "beta_ign": torch.randn(in_capsules, out_capsules),
+        }
+        for name, start in starts.items():
+            self.register_parameter(name, nn.Parameter(start))
+
+
+@ROUTINGS.add("uniform", about="control: no routing (Gu & Tresp 2020)")
+class UniformRouting(RoutingModule):
+    """`ops.FixedCouplings` without logits."""
+
+    algorithm_class = ops.FixedCouplings
+
+
+@ROUTINGS.add("random", about="control: frozen random couplings (Paik et al. 2019)")
+class RandomRouting(RoutingModule):
+    """`ops.FixedCouplings` with normal logits that are drawn once and never learnt."""
+
+    algorithm_class = ops.FixedCouplings
+    logits: Tensor
+
+    def __init__(
+        self, in_capsules: int, in_dim: int, out_capsules: int, out_dim: int, **options: Any
+    ) -> None:
+        super().__init__(in_capsules, in_dim, out_capsules, out_dim, **options)
+        self.register_buffer("logits", torch.randn(in_capsules, out_capsules))
