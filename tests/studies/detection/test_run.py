@@ -140,7 +140,7 @@ def test_pictures_are_framed_above_the_threshold(done):
 REFUSED = {
     "no decoder": (
         {"model": "cnn", "beside": ("pooled_cnn",)},
-        "detection study, model: expected capsules and a decoder; got cnn, which lacks them; take "
+        "detection study, model: expected capsules and a decoder; got cnn, which has none; take "
         "a capsnet with decoder 'mlp' or 'conv'",
     ),
     "large": ({"epsilon": 0.7}, "detection study, epsilon: expected above 0 and up to 0.67"),

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from torchcaps.analysis.eval_mode import require_decoder
+from torchcaps.analysis.eval_mode import require
 from torchcaps.analysis.robustness.detectors import reconstruction_error
 from torchcaps.analysis.robustness.pgd import (
     Ball,
@@ -109,7 +109,7 @@ def reconstructive(
     Source: the reconstructive attack of Qin et al. 2020. Theirs takes steps of either kind in turn,
     with a weight between them; here each image takes the kind that it needs.
     """
-    require_decoder(model, "reconstructive")
+    require("reconstructs", model, "reconstructive")
     check_attack("reconstructive", model, images, labels, epsilon, steps=steps, starts=starts)
     first = _starts(images, epsilon, starts, seed)
     return _maximized(model, _evasion, images, labels, epsilon, first, step, steps, batch_size)

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from torchcaps.analysis.eval_mode import eval_mode
+from torchcaps.analysis.eval_mode import abilities, eval_mode
 from torchcaps.models import Model, Output
 from torchcaps.ops import check_labels
 
@@ -73,7 +73,7 @@ def full_gradient_routing(model: Model) -> Iterator[torch.device]:
     where training takes couplings for constants: an attacker has no reason to. Gives its device,
     and leaves the model as it was. Raises a `ValueError` for routing that cannot be set so."""
     layers = [m for m in model.modules() if isinstance(getattr(m, "detach", None), bool)]
-    if not layers and _routes(model):
+    if not layers and abilities(model).routes:
         raise ValueError(
             f"full_gradient_routing, model: expected capsule layers with an attribute `detach`; "
             f"got {model.name}, which routes without one; set `detach = False` on its layer if "
@@ -88,11 +88,6 @@ def full_gradient_routing(model: Model) -> Iterator[torch.device]:
     finally:
         for layer, kept in zip(layers, detached, strict=True):
             layer.detach = kept
-
-
-def _routes(model: Model) -> bool:
-    with torch.no_grad(), eval_mode(model) as device:
-        return model.explain(torch.zeros(1, *model.in_shape, device=device)) is not None
 
 
 def check_attack(

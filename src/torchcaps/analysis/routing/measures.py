@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from torchcaps.analysis.eval_mode import eval_mode, require_routing
+from torchcaps.analysis.eval_mode import eval_mode, require
 from torchcaps.analysis.routing.couplings import CouplingStatistics, CouplingSums
 from torchcaps.data import ImageDataset
 from torchcaps.models import Explanation, Model
@@ -58,7 +58,7 @@ def measure_routing(
 
     Raises a `ValueError` for a model without class capsules by routing.
     """
-    require_routing(model, "measure_routing")
+    require("routes", model, "measure_routing")
     sums, predicted, children, parents = CouplingSums(), [], [], []
     generator = torch.Generator().manual_seed(seed)
     with eval_mode(model):

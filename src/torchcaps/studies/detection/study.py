@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor
 
-from torchcaps.analysis.eval_mode import eval_mode, require_decoder
+from torchcaps.analysis.eval_mode import eval_mode, require
 from torchcaps.analysis.robustness.detection import (
     FGSM,
     PGD,
@@ -84,7 +84,8 @@ class DetectionOptions(Comparison):
     def check(self) -> None:
         """Raise a `ValueError` for what a later run of the study would trip over."""
         train_set = self.recipe(self.model, 0).load_data("train")
-        require_decoder(self.recipe(self.model, 0).build_model(train_set), "detection study")
+        model = self.recipe(self.model, 0).build_model(train_set)
+        require("reconstructs", model, "detection study")
         super().check()
 
 

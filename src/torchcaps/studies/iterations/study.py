@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import Progress
 
-from torchcaps.analysis.eval_mode import require_routing
+from torchcaps.analysis.eval_mode import require
 from torchcaps.analysis.routing.measures import RoutingMeasures, measure_routing
 from torchcaps.analysis.routing.routing_trace import explain_routing
 from torchcaps.figures.iterations import iteration_curves
@@ -76,7 +76,7 @@ class IterationsOptions(Experiment):
         """Raise a `ValueError` for what a later run of the study would trip over."""
         recipe = self.recipe(self.model, 0)
         train_set = recipe.load_data("train")
-        require_routing(recipe.build_model(train_set), "iterations study")
+        require("routes", recipe.build_model(train_set), "iterations study")
         for iterations in self.names:
             self.recipe_with(iterations, 0).build_model(train_set)
 

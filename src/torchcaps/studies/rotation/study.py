@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor
 
-from torchcaps.analysis.eval_mode import eval_mode
+from torchcaps.analysis.eval_mode import abilities, eval_mode
 from torchcaps.analysis.pose.perturbation import perturb
 from torchcaps.analysis.robustness.transform_robustness import measure_transform
 from torchcaps.data import ImageDataset
@@ -63,9 +63,9 @@ def run(options: RotationOptions, folder: Path, quiet: bool, device: str = "auto
         for name, seeds in models.items():
             task = progress.add_task(f"testing {name}", total=len(seeds) * len(options.angles))
             measure(results, seeds, test_set, options.angles, lambda t=task: progress.advance(t))
-    examples = {name: seeds[0] for name, seeds in models.items()}
-    drawn = next((model for model in examples.values() if reconstructs(model)), None)
-    moved = next((m for m in examples.values() if reconstructs(m) and not m.orientations), None)
+    drawing = [seeds[0] for seeds in models.values() if abilities(seeds[0]).reconstructs]
+    drawn = next(iter(drawing), None)
+    moved = next((model for model in drawing if not model.orientations), None)
     figures = {"rotation.svg": rotation_figure(results, options)}
     if drawn is not None:
         figures["reconstructions.png"] = reconstructions_figure(drawn, test_set)
@@ -131,13 +131,6 @@ def _angles(model: Model, test_set: ImageDataset, degrees: float) -> Tensor | No
                 return None
             found.append(angle.cpu())
     return torch.cat(found)
-
-
-@torch.no_grad()
-def reconstructs(model: Model) -> bool:
-    with eval_mode(model) as device:
-        out = model(torch.zeros(1, *model.in_shape, device=device))
-    return out.poses is not None and out.reconstruction is not None
 
 
 def table(results: Results, options: RotationOptions) -> tuple[list[str], list[list[str]]]:
