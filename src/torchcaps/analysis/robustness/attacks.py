@@ -21,6 +21,7 @@ from torchcaps.analysis.robustness.pgd import (
     maximize,
 )
 from torchcaps.models import Model, Output
+from torchcaps.options import check_sizes
 
 
 def fgsm(
@@ -77,9 +78,8 @@ def pgd(
 
     Source: Madry et al. 2018, with the margin in place of the training's loss.
     """
-    check_attack("pgd", model, images, labels, epsilon, steps=steps, starts=starts)
-    first = _starts(images, epsilon, starts, seed)
-    return _maximized(model, _margin, images, labels, epsilon, first, step, steps, batch_size)
+    options = (epsilon, steps, starts, step, seed, batch_size)
+    return _maximized("pgd", model, _margin, images, labels, *options)
 
 
 def reconstructive(
@@ -110,9 +110,8 @@ def reconstructive(
     with a weight between them; here each image takes the kind that it needs.
     """
     require("reconstructs", model, "reconstructive")
-    check_attack("reconstructive", model, images, labels, epsilon, steps=steps, starts=starts)
-    first = _starts(images, epsilon, starts, seed)
-    return _maximized(model, _evasion, images, labels, epsilon, first, step, steps, batch_size)
+    options = (epsilon, steps, starts, step, seed, batch_size)
+    return _maximized("reconstructive", model, _evasion, images, labels, *options)
 
 
 def _margin(out: Output, images: Tensor, labels: Tensor) -> Tensor:
@@ -125,30 +124,30 @@ def _evasion(out: Output, images: Tensor, labels: Tensor) -> Tensor:
     return torch.where(ahead > 0, 1 - reconstruction_error(out.reconstruction, images), ahead)
 
 
-def _starts(images: Tensor, epsilon: float, starts: int, seed: int) -> Tensor:
-    """Random images in the ball of every image, [starts, N, C, H, W]."""
-    generator = torch.Generator().manual_seed(seed)
-    noise = 2 * torch.rand((starts, *images.shape), generator=generator) - 1
-    return Ball(images, epsilon).nearest(images + epsilon * noise.to(images))
-
-
 def _maximized(
+    where: str,
     model: Model,
     gain: Gain,
     images: Tensor,
     labels: Tensor,
     epsilon: float,
-    starts: Tensor,
-    step: float | None,
     steps: int,
+    starts: int,
+    step: float | None,
+    seed: int,
     batch_size: int,
 ) -> Tensor:
-    """`maximize`, batch by batch."""
+    """`maximize` from random images in the ball of every image, batch by batch."""
+    check_attack(where, model, images, labels, epsilon)
+    check_sizes(where, steps=steps, starts=starts)
+    generator = torch.Generator().manual_seed(seed)
+    noise = 2 * torch.rand((starts, *images.shape), generator=generator) - 1
     length = epsilon / 4 if step is None else step
     found = []
     with full_gradient_routing(model) as device:
         for some in torch.arange(len(images)).split(batch_size):
-            ball = Ball(images[some].to(device), epsilon)
-            true, first = labels[some].to(device), starts[:, some].to(device)
+            x, true = images[some].to(device), labels[some].to(device)
+            ball = Ball(x, epsilon)
+            first = ball.nearest(x + epsilon * noise[:, some].to(x))
             found.append(maximize(model, gain, true, ball, first, length, steps).to(images.device))
     return torch.cat(found)
