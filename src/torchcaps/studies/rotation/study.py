@@ -8,19 +8,18 @@ import torch
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import Progress
-from torch import Tensor
 
 from torchcaps.analysis.eval_mode import abilities, eval_mode
+from torchcaps.analysis.pose.angle_following import measure_angle_following
 from torchcaps.analysis.pose.perturbation import perturb
 from torchcaps.analysis.robustness.transform_robustness import measure_transform
 from torchcaps.data import ImageDataset
-from torchcaps.data.transforms import rotate
 from torchcaps.figures.curves import accuracy_curves
 from torchcaps.figures.images import image_grid
 from torchcaps.models import Model
 from torchcaps.studies.catalogue import Finding, Study
 from torchcaps.studies.experiment import Comparison, finish
-from torchcaps.studies.results import Results, Row
+from torchcaps.studies.results import Results
 from torchcaps.training.recipe import Schedule
 
 
@@ -104,33 +103,14 @@ def measure(
     """Add what one model reaches at every angle: accuracy, reconstruction error where it has a
     decoder, and the median error of the rotation that it reports where it reports one."""
     name = seeds[0].name
+    following = [measure_angle_following(model, test_set, angles) for model in seeds]
     curve = measure_transform(seeds, test_set, "rotation", angles, each=each)
-    upright = [_angles(model, test_set, 0) for model in seeds]
     for k, degrees in enumerate(angles):
         condition = f"{degrees:g}"
         results.add(name, "accuracy", curve.seeds(k), condition)
         errors = [test[k].reconstruction_mse for test in curve.tests]
         results.add(name, "reconstruction_mse", [e for e in errors if e is not None], condition)
-        for seed, (model, before) in enumerate(zip(seeds, upright, strict=True)):
-            after = _angles(model, test_set, degrees)
-            if before is not None and after is not None:
-                missed = (after - before - degrees + 180) % 360 - 180
-                error = float(missed.abs().median())
-                results.rows.append(Row(name, seed, condition, "rotation_error", error))
-
-
-@torch.no_grad()
-def _angles(model: Model, test_set: ImageDataset, degrees: float) -> Tensor | None:
-    """What the model reports for each image, rotated by `degrees`; None if it reports none."""
-    found = []
-    with eval_mode(model) as device:
-        for chosen in torch.arange(len(test_set)).split(250):
-            images = test_set.batch(chosen)[0].to(device)
-            angle = model.angle(model(rotate(images, degrees) if degrees else images))
-            if angle is None:
-                return None
-            found.append(angle.cpu())
-    return torch.cat(found)
+        results.add(name, "rotation_error", [f[degrees] for f in following if f], condition)
 
 
 def table(results: Results, options: RotationOptions) -> tuple[list[str], list[list[str]]]:
@@ -172,7 +152,7 @@ def reconstructions_figure(model: Model, test_set: ImageDataset) -> Figure:
         [images, out.reconstruction.cpu()],
         title=f"Test images and their reconstructions by {model.name}",
         row_labels=["test image", "reconstruction"],
-        column_labels=[test_set.classes[k] for k in out.scores.argmax(-1).tolist()],
+        column_labels=[model.classes[k] for k in out.scores.argmax(-1).tolist()],
         xlabel="predicted class",
     )
 
@@ -182,7 +162,7 @@ def perturbation_figure(model: Model, test_set: ImageDataset) -> Figure:
     moved = perturb(model, test_set[0][0])
     return image_grid(
         [row.cpu() for row in moved.images],
-        title=f"One dimension of the pose at a time ({test_set.classes[moved.winner]})",
+        title=f"One dimension of the pose at a time ({model.classes[moved.winner]})",
         row_labels=[f"dim {d}" for d in range(len(moved.images))],
         column_labels=[f"{offset:+.2f}" if offset else "0" for offset in moved.offsets],
         xlabel="added to that dimension of the pose",
