@@ -195,3 +195,16 @@ def test_a_model_of_another_kind_is_refused():
         "measure_pooling, model: expected one that begins with a convolution and ReLU; got "
         "equivariant_capsnet, whose maps have orientations; take a capsnet, cnn or pooled_cnn"
     )
+
+
+def test_differences_by_rounding_alone_count_as_none():
+    """The same for all but for the last digit of float32."""
+    faces = dots(4, (0, 0, 1.0), (3, 3, 0.5), (1, 2, 0.25))
+    found = compare_representations(
+        lambda images: {"nearly": 1 + 1e-7 * images, "pixels": images},
+        faces,
+        {"twin": faces.roll(-1, 0), "bright": faces + 1},
+        pixels=(),
+    ).twins
+    assert (found["twin"]["nearly"], found["bright"]["nearly"]) == (0, 0)
+    assert found["twin"]["pixels"] == pytest.approx(1)

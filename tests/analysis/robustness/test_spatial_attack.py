@@ -17,6 +17,7 @@ SIDEWAYS = {"dx": (0, -1, 1)}
 def watcher(rule):
     """Class 0 where a dot is in the last three columns, class 1 elsewhere."""
     model = rule("ink")
+    model.classes = ("seen", "not seen")
     model.scores = lambda images: torch.stack(
         [images[..., 6:].sum((1, 2, 3)), torch.full((len(images),), 0.5)], 1
     )
@@ -60,7 +61,9 @@ def test_a_model_that_nothing_moves_loses_nothing(rule, blots):
 
 
 def test_mean_and_sd_over_seeds(watcher, rule, near_the_edge):
-    found = spatial_attack([watcher, rule("ink")], near_the_edge, SIDEWAYS)
+    other = rule("ink")
+    other.classes = near_the_edge.classes
+    found = spatial_attack([watcher, other], near_the_edge, SIDEWAYS)
     assert found.upright == [100, 100], "rule ink calls anything small class 0"
     assert found.mean() == pytest.approx({"upright": 100, "least": 70, "everywhere": 60})
     sd = {"upright": 0, "least": 60 / 2**0.5, "everywhere": 80 / 2**0.5}
@@ -79,3 +82,8 @@ def test_a_grid_of_nothing_or_of_something_else_is_refused(watcher, near_the_edg
     with pytest.raises(ValueError, match="spatial_attack, grid") as error:
         spatial_attack([watcher], near_the_edge, grid)
     assert str(error.value) == WRONG.format(grid)
+
+
+def test_classes_are_matched_by_name(watcher, near_the_edge):
+    swapped = ImageDataset(near_the_edge.images, near_the_edge.labels + 1, ("not seen", "seen"))
+    assert spatial_attack([watcher], swapped) == spatial_attack([watcher], near_the_edge)

@@ -99,6 +99,7 @@ def test_the_score_of_logits_is_the_probability_of_the_true_class(rule, dots):
 
 def test_the_score_of_capsules_is_the_length_of_the_true_one(rule, dots):
     model = rule("says", answer=0)
+    model.score_kind = "lengths"
     model.forward = lambda images, labels=None: Output(
         torch.tensor([0.8, 0.3, 0.1, 0.2]).expand(len(images), 4), torch.zeros(len(images), 4, 2)
     )
@@ -157,3 +158,10 @@ def test_mean_and_sample_standard_deviation_of_both():
 def test_one_seed_has_no_spread():
     assert curve_of([0.25, 1.0]).mean() == [25, 100]
     assert curve_of([0.25, 1.0]).sd() == [0, 0]
+
+
+def test_scores_are_what_the_model_says_they_are(rule, dots):
+    """Without poses, too: an activation is no logit."""
+    model = rule("says", answer=0)
+    model.score_kind = "activations"
+    assert measure_transform([model], dots, "shift", (0,)).mean("score") == pytest.approx([4 / 6])

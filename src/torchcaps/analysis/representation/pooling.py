@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from torchcaps.analysis.representation.ridge import ROUNDING
 from torchcaps.data.transforms import shift
 from torchcaps.models import Model
 from torchcaps.models.model import POSE
@@ -28,7 +29,8 @@ class PoolingMeasures:
 
     where $y_n$ is the twin of $x_n$, or $x_n$ shifted, and the face after the last is the first.
     0: f is the same for both. 1: they differ as much as two faces. So layers of different networks
-    can be compared. Where f is the same for all faces, it is 0 or infinite.
+    can be compared. Distances that are no more than `ROUNDING` of $\sum_n \| f(x_n) \|$ count as 0;
+    where f is the same for all faces, the ratio is 0 or infinite.
 
     twins: `twins[kind][representation]`.
     shifts: `shifts[pixels][representation]`, shifted to the right.
@@ -81,14 +83,19 @@ def compare_representations(
         )
     others: dict[str | None, Tensor] = {None: faces.roll(-1, 0), **twins}
     sums: dict[str | int | None, dict[str, float]] = {key: {} for key in (*others, *pixels)}
+    sizes: dict[str, float] = {}
     for chosen in torch.arange(len(faces)).split(batch_size):
         here = faces[chosen].to(device)
-        found = represent(here)
+        found = {name: _rows_of(x) for name, x in represent(here).items()}
+        for name, x in found.items():
+            sizes[name] = sizes.get(name, 0.0) + x.norm(dim=1).sum().item()
         for key in sums:
             there = shift(here, key, 0) if isinstance(key, int) else others[key][chosen].to(device)
             for name, moved in represent(there).items():
-                apart = (moved - found[name]).flatten(1).norm(dim=1).sum().item()
+                apart = (_rows_of(moved) - found[name]).norm(dim=1).sum().item()
                 sums[key][name] = sums[key].get(name, 0.0) + apart
+    for apart in sums.values():
+        apart.update({name: 0.0 for name, size in sizes.items() if apart[name] <= ROUNDING * size})
     between = sums[None]
     return PoolingMeasures(
         twins={kind: _relative(sums[kind], between) for kind in twins},
@@ -150,6 +157,11 @@ def _as_maps(first: Tensor, model: Model, where: str) -> Float[Tensor, "B C h w"
             f"{model.name}, whose maps have orientations; take a capsnet, cnn or pooled_cnn"
         )
     return first
+
+
+def _rows_of(x: Tensor) -> Float[Tensor, "B _"]:
+    """In float64, on the CPU, since not every device has it."""
+    return x.flatten(1).cpu().double()
 
 
 def _relative(apart: Mapping[str, float], between: Mapping[str, float]) -> dict[str, float]:

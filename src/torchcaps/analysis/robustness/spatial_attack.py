@@ -15,6 +15,7 @@ from torchcaps.analysis.metrics import spread
 from torchcaps.data import ImageDataset
 from torchcaps.data.transforms import affine
 from torchcaps.models import Model
+from torchcaps.training.evaluation import label_for
 
 # Every combination of these, by the arguments of `data.transforms.affine`.
 GRID: Mapping[str, Sequence[float]] = {
@@ -72,9 +73,10 @@ def spatial_attack(
     moves = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
     found = SpatialAttack([], [], [], [], len(moves))
     for model in models:
-        correct = torch.stack([_correct(model, dataset, move, batch_size) for move in moves])
+        named = label_for(model, dataset, "spatial_attack")
+        correct = torch.stack([_correct(model, named, move, batch_size) for move in moves])
         shares = correct.double().mean(1).mul(100).tolist()
-        found.upright.append(_correct(model, dataset, {}, batch_size).double().mean().item() * 100)
+        found.upright.append(_correct(model, named, {}, batch_size).double().mean().item() * 100)
         found.least.append(min(shares))
         found.everywhere.append(100 * correct.all(0).double().mean().item())
         found.hardest.append(moves[shares.index(min(shares))])

@@ -35,7 +35,7 @@ TRANSFORMS.add("shear")(Transform("shear", 0.0, "pixels right per pixel down"))
 
 class TransformResult(NamedTuple):
     """A test on moved images. score: the mean over them of what the true class gets, the length of
-    its capsule, or its probability where there are no capsules. The rest as in `Evaluation`."""
+    its capsule or its activation, or the softmax of its logit. The rest as in `Evaluation`."""
 
     accuracy: float
     score: float
@@ -83,7 +83,7 @@ def measure_transform(
     for model in models:
         row = []
         for amount in amounts:
-            done = evaluate(model, dataset, TrueScore(), transform=_mover(move, amount))
+            done = evaluate(model, dataset, _TrueScore(model), transform=_mover(move, amount))
             row.append(
                 TransformResult(done.accuracy, done.loss, done.reconstruction_mse, done.images)
             )
@@ -92,12 +92,16 @@ def measure_transform(
     return TransformCurve(transform, tuple(amounts), tests)
 
 
-class TrueScore(nn.Module):
+class _TrueScore(nn.Module):
     """The mean score of the true class. It takes a loss's place, so that one evaluator counts
     every image once, whatever the batches and however many the processes."""
 
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.logits = model.score_kind == "logits"
+
     def forward(self, out: Output, images: Tensor, labels: Tensor) -> Tensor:
-        scores = out.scores.softmax(-1) if out.poses is None else out.scores
+        scores = out.scores.softmax(-1) if self.logits else out.scores
         return scores.gather(1, labels[:, None]).mean()
 
 
