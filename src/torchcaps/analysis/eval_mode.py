@@ -5,8 +5,10 @@ from contextlib import contextmanager
 from typing import Literal, NamedTuple
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
-from torchcaps.models import Model
+from torchcaps.models import Model, Output
 
 
 @contextmanager
@@ -18,6 +20,15 @@ def eval_mode(model: Model) -> Iterator[torch.device]:
         yield next(model.parameters()).device
     finally:
         model.train(training)
+
+
+@torch.no_grad()
+def answer(model: Model, images: Float[Tensor, "N C H W"], *, batch_size: int = 250) -> Output:
+    """The model's answer to all images, batch by batch on its device, kept on the CPU."""
+    with eval_mode(model) as device:
+        outs = [model(batch.to(device)) for batch in images.split(batch_size)]
+    parts = zip(*outs, strict=True)
+    return Output._make(None if p[0] is None else torch.cat(p).cpu() for p in parts)
 
 
 class Abilities(NamedTuple):

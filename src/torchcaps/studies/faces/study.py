@@ -41,10 +41,7 @@ class FacesOptions(Comparison):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.faces < 1:
-            raise ValueError(
-                f"faces study, faces: expected at least 1; got {self.faces}; take 1000"
-            )
+        self.check_sizes("faces")
 
     def recipe(self, model: str, seed: int) -> Recipe:
         own = {"missing": self.missing}

@@ -4,12 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import Progress
 
-from torchcaps.analysis.eval_mode import abilities, eval_mode
+from torchcaps.analysis.eval_mode import abilities, answer
 from torchcaps.analysis.pose.angle_following import measure_angle_following
 from torchcaps.analysis.pose.perturbation import perturb
 from torchcaps.analysis.robustness.transform_robustness import measure_transform
@@ -18,13 +17,13 @@ from torchcaps.figures.curves import accuracy_curves
 from torchcaps.figures.images import image_grid
 from torchcaps.models import Model
 from torchcaps.studies.catalogue import Finding, Study
-from torchcaps.studies.experiment import Comparison, finish
+from torchcaps.studies.experiment import Comparison, OnDataset, finish
 from torchcaps.studies.results import Results
 from torchcaps.training.recipe import Schedule
 
 
 @dataclass(frozen=True)
-class RotationOptions(Comparison):
+class RotationOptions(OnDataset, Comparison):
     """Options of the study. All models are trained alike."""
 
     study = "rotation"
@@ -33,10 +32,6 @@ class RotationOptions(Comparison):
     """The model that the others are compared with."""
     beside: tuple[str, ...] = ("capsnet_small", "cnn")
     """The models it is compared with."""
-    data: str = "digits"
-    """Dataset, one of `torchcaps datasets`."""
-    root: str | None = None
-    """Folder of the data files (default: $TORCHCAPS_DATA, then the user's cache)."""
     lr: float = 3e-3
     """Adam's learning rate at the start."""
     schedule: Schedule = "cosine"
@@ -141,15 +136,14 @@ def rotation_figure(results: Results, options: RotationOptions) -> Figure:
     )
 
 
-@torch.no_grad()
 def reconstructions_figure(model: Model, test_set: ImageDataset) -> Figure:
     """The first test image of each class, and what the model draws from its strongest capsule."""
     labels = test_set.labels.unique().tolist()[:10]
     images, _ = test_set.batch([int((test_set.labels == k).nonzero()[0]) for k in labels])
-    with eval_mode(model) as device:
-        out = model(images.to(device))
+    out = answer(model, images)
+    assert out.reconstruction is not None
     return image_grid(
-        [images, out.reconstruction.cpu()],
+        [images, out.reconstruction],
         title=f"Test images and their reconstructions by {model.name}",
         row_labels=["test image", "reconstruction"],
         column_labels=[model.classes[k] for k in out.scores.argmax(-1).tolist()],
