@@ -8,12 +8,12 @@ import torch
 from torchcaps.analysis.robustness.transform_robustness import (
     TRANSFORMS,
     TransformCurve,
-    TransformResult,
     measure_transform,
 )
 from torchcaps.data import ImageDataset
 from torchcaps.models import Output
 from torchcaps.training import evaluate
+from torchcaps.training.evaluation import Evaluation
 
 ANGLES = (-45, -30, -15, 0, 15, 30, 45)
 # Far enough for the dot to leave its side, there and back.
@@ -24,7 +24,7 @@ def curve_of(*seeds, scores=None):
     """A curve with these accuracies, one list a seed."""
     scores = scores or [[0.0] * len(seed) for seed in seeds]
     pairs = [zip(*both, strict=True) for both in zip(seeds, scores, strict=True)]
-    tests = [[TransformResult(right, score, None, 10) for right, score in seed] for seed in pairs]
+    tests = [[Evaluation(right, score, None, 10) for right, score in seed] for seed in pairs]
     return TransformCurve("rotation", tuple(range(len(seeds[0]))), tests)
 
 
