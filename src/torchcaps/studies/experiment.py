@@ -171,6 +171,7 @@ def finish(
     write_whole(folder / "results.json", json.dumps({**about, **results.as_json()}) + "\n")
     write_whole(folder / "table.csv", results.csv())
     known = {
+        **about,
         "options": options,
         "results": results,
         "header": table[0],
@@ -179,8 +180,5 @@ def finish(
             (name, f"{cost.parameters:,}", f"{cost.seconds_per_epoch:.2f}")
             for name, cost in costs.items()
         ],
-        "command": about["command"],
-        "machine": about["machine"],
-        "version": about["torchcaps"],
     }
     return Finding(*table, write_report(options.study, folder, figures, {**known, **words}))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from torchcaps.analysis.robustness.spatial_attack import GRID, spatial_attack
+from torchcaps.analysis.robustness.spatial_attack import spatial_attack
 from torchcaps.data import ImageDataset
 
 WRONG = (
@@ -37,13 +37,13 @@ def test_each_image_meets_the_transform_that_is_worst_for_it(watcher, near_the_e
     """To the left three dots get out of sight, to the right one leaves the image."""
     found = spatial_attack([watcher], near_the_edge, SIDEWAYS, batch_size=2)
     assert found.mean() == pytest.approx({"upright": 100, "least": 40, "everywhere": 20})
-    assert (found.hardest, found.transforms) == ([{"dx": -1}], 3)
+    assert found.hardest == [{"dx": -1}]
 
 
 def test_the_grid_is_every_combination(watcher, near_the_edge):
     grid = {"dx": (0.0, -1.0), "dy": (0.0, 2.0, 9.0)}
     found = spatial_attack([watcher], near_the_edge, grid)
-    assert (found.transforms, found.least) == (6, [0])
+    assert found.least == [0]
     assert found.hardest == [{"dx": 0, "dy": 9}], "the first of those that leave the least"
 
 
@@ -53,8 +53,6 @@ def test_upright_is_measured_whether_the_grid_has_it_or_not(watcher, near_the_ed
 
 
 def test_a_model_that_nothing_moves_loses_nothing(rule, blots):
-    found = spatial_attack([rule("ink")], blots)
-    assert found.transforms == 27 == len(GRID["degrees"]) ** 3
     assert spatial_attack([rule("ink")], blots, {"degrees": (0, 90)}).mean() == {
         "upright": 100, "least": 100, "everywhere": 100,
     }  # fmt: skip

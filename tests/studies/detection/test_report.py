@@ -2,7 +2,7 @@
 
 import pytest
 
-from torchcaps.studies.detection.study import DetectionOptions, names_of, table
+from torchcaps.studies.detection.study import DetectionOptions, table
 from torchcaps.studies.results import Results
 
 OPTIONS = DetectionOptions(seeds=2, train_images=300, epochs=1, images=100, starts=1)
@@ -39,11 +39,10 @@ def results(transferred=30.0):
 @pytest.fixture
 def report(made_up_report):
     def render(found):
-        known = names_of(found, OPTIONS)
         figures = ("undetected.svg", "success.svg", "reconstructions.png")
         return made_up_report(
-            OPTIONS, found, OPTIONS.models, figures, table(found, OPTIONS, known["attacks"]),
-            validation_images=180, test_images=100, kinds=KINDS, **known,
+            OPTIONS, found, OPTIONS.models, figures, table(found, OPTIONS),
+            validation_images=180, test_images=100, kinds=KINDS,
         )  # fmt: skip
 
     return render

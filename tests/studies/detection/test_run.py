@@ -18,7 +18,6 @@ from torchcaps.studies import STUDIES
 from torchcaps.studies.detection.measure import RATES
 from torchcaps.studies.detection.study import (
     DetectionOptions,
-    names_of,
     pictures_figure,
     run,
     success_figure,
@@ -81,7 +80,7 @@ def test_the_numbers_are_those_of_the_saved_models(done, seed):
 
 def test_undetected_rates_fall_along_the_figure_for_every_detector(done):
     for name, detectors in (("capsnet_small", ("reconstruction", "score")), ("cnn", ("score",))):
-        assert names_of(done.results, OPTIONS)["detectors"][name] == [*detectors]
+        assert done.results.names("condition", model=name, metric="threshold") == [*detectors]
         for detector in detectors:
             for seed in (0, 1):
                 conditions = [f"PGD, {detector}, {rate:g}" for rate in RATES]

@@ -34,14 +34,12 @@ class SpatialAttack:
     everywhere: the share of images that are classified correctly under every transform of the grid,
         that is, if each image meets the transform that is worst for it.
     hardest: the transform of `least`, by the arguments of `affine`.
-    transforms: how many the grid has.
     """
 
     upright: list[float]
     least: list[float]
     everywhere: list[float]
     hardest: list[dict[str, float]]
-    transforms: int
 
     def mean(self) -> dict[str, float]:
         """Over seeds, by the name of the accuracy."""
@@ -71,7 +69,7 @@ def spatial_attack(
     """
     _check(grid)
     moves = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
-    found = SpatialAttack([], [], [], [], len(moves))
+    found = SpatialAttack([], [], [], [])
     for model in models:
         named = label_for(model, dataset, "spatial_attack")
         correct = torch.stack([_correct(model, named, move, batch_size) for move in moves])

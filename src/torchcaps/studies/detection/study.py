@@ -106,7 +106,6 @@ def run(options: DetectionOptions, folder: Path, quiet: bool, device: str = "aut
     for name, seeds in found.items():
         add_detections(results, name, seeds, options.epsilon, options.false_positive_rate)
     sheets = {"clean": images, **shown, **others}
-    known = names_of(results, options)
     return finish(
         options,
         results,
@@ -117,11 +116,10 @@ def run(options: DetectionOptions, folder: Path, quiet: bool, device: str = "aut
             "success.svg": success_figure(results, options),
             "reconstructions.png": pictures_figure(results, models[options.model][0], sheets),
         },
-        table(results, options, known["attacks"]),
+        table(results, options),
         validation_images=len(validation),
         test_images=count,
         kinds=list(others),
-        **known,
     )
 
 
@@ -151,42 +149,22 @@ def _attack_all(
     return made
 
 
-def names_of(results: Results, options: DetectionOptions) -> dict[str, dict[str, list[str]]]:
-    """By model, its attacks at the epsilon of the table and its detectors."""
-    ending = f", {options.epsilon:g}"
-    return {
-        "attacks": {
-            name: [
-                condition.removesuffix(ending)
-                for condition in results.names("condition", model=name, metric="success_rate")
-                if condition.endswith(ending)
-            ]
-            for name in options.models
-        },
-        "detectors": {
-            name: results.names("condition", model=name, metric="threshold")
-            for name in options.models
-        },
-    }
-
-
-def table(
-    results: Results, options: DetectionOptions, attacks: dict[str, list[str]]
-) -> tuple[list[str], list[list[str]]]:
+def table(results: Results, options: DetectionOptions) -> tuple[list[str], list[list[str]]]:
     """Header and one row an attack on a model, in percent."""
-    rate = f"{options.false_positive_rate:g}"
+    rate, ending = f"{options.false_positive_rate:g}", f", {options.epsilon:g}"
     rows = [
         [
             name,
             attack,
-            results.cell(name, "success_rate", f"{attack}, {options.epsilon:g}", digits=1),
+            results.cell(name, "success_rate", attack + ending, digits=1),
             *(
                 results.cell(name, "undetected_rate", f"{attack}, {detector}, {rate}", digits=1)
                 for detector in (RECONSTRUCTION, SCORE)
             ),
         ]
         for name in options.models
-        for attack in attacks[name]
+        for condition in results.names("condition", model=name, metric="success_rate")
+        if (attack := condition.removesuffix(ending)) != condition
     ]
     header = ["model", "attack", "success (%)", "past decoder", "past score"]
     return header, rows

@@ -78,13 +78,6 @@ def run(options: RotationOptions, folder: Path, quiet: bool, device: str = "auto
         moved=moved,
         empty_mse=float(images.square().mean()),
         angles=[f"{angle:g}" for angle in options.angles],
-        rotation_errors={
-            name: max(
-                results.mean(name, "rotation_error", condition)
-                for condition in results.names("condition", metric="rotation_error")
-            )
-            for name in results.names("model", metric="rotation_error")
-        },
     )
 
 
