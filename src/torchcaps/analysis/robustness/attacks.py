@@ -58,27 +58,26 @@ def pgd(
     *,
     steps: int = 20,
     starts: int = 5,
-    step: float | None = None,
     seed: int = 0,
     batch_size: int = 250,
 ) -> Float[Tensor, "N C H W"]:
     r"""Projected gradient ascent of the `margin` m from random starts near each image:
 
     $$ x_0 \sim U[x - \epsilon, x + \epsilon], \qquad
-       x_{t+1} = \Pi\big(x_t + \alpha\,\mathrm{sign}\,\nabla m(x_t)\big), $$
+       x_{t+1} = \Pi\big(x_t + \tfrac\epsilon4\,\mathrm{sign}\,\nabla m(x_t)\big), $$
 
     where $\Pi$ keeps every pixel within epsilon of what it was and in [0, 1]. Of $x_0, \dots, x_T$
     from all starts, each image gets the one with the greatest margin.
 
     Args:
-        steps, step: T and $\alpha$; None takes $\epsilon / 4$.
+        steps: T.
         starts: how many $x_0$ are drawn for each image. Where one fails against a capsule network,
             another often succeeds.
         seed: of the starts, which do not depend on `batch_size`.
 
     Source: Madry et al. 2018, with the margin in place of the training's loss.
     """
-    options = (epsilon, steps, starts, step, seed, batch_size)
+    options = (epsilon, steps, starts, seed, batch_size)
     return _maximized("pgd", model, _margin, images, labels, *options)
 
 
@@ -90,7 +89,6 @@ def reconstructive(
     *,
     steps: int = 20,
     starts: int = 5,
-    step: float | None = None,
     seed: int = 0,
     batch_size: int = 250,
 ) -> Float[Tensor, "N C H W"]:
@@ -110,7 +108,7 @@ def reconstructive(
     with a weight between them; here each image takes the kind that it needs.
     """
     require("reconstructs", model, "reconstructive")
-    options = (epsilon, steps, starts, step, seed, batch_size)
+    options = (epsilon, steps, starts, seed, batch_size)
     return _maximized("reconstructive", model, _evasion, images, labels, *options)
 
 
@@ -133,7 +131,6 @@ def _maximized(
     epsilon: float,
     steps: int,
     starts: int,
-    step: float | None,
     seed: int,
     batch_size: int,
 ) -> Tensor:
@@ -142,12 +139,13 @@ def _maximized(
     check_sizes(where, steps=steps, starts=starts)
     generator = torch.Generator().manual_seed(seed)
     noise = 2 * torch.rand((starts, *images.shape), generator=generator) - 1
-    length = epsilon / 4 if step is None else step
     found = []
     with full_gradient_routing(model) as device:
         for some in torch.arange(len(images)).split(batch_size):
             x, true = images[some].to(device), labels[some].to(device)
             ball = Ball(x, epsilon)
             first = ball.nearest(x + epsilon * noise[:, some].to(x))
-            found.append(maximize(model, gain, true, ball, first, length, steps).to(images.device))
+            found.append(
+                maximize(model, gain, true, ball, first, epsilon / 4, steps).to(images.device)
+            )
     return torch.cat(found)

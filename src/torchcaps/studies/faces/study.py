@@ -63,7 +63,7 @@ def run(options: FacesOptions, folder: Path, quiet: bool, device: str = "auto") 
             accuracies, tests = [], []
             for model in seeds:
                 accuracies.append(100 * evaluate(model, test_set, model.make_loss()).accuracy)
-                label = test_set.classes.index("face")
+                label = model.classes.index("face")
                 tests.append(measure_scrambled(model, faces, twins, label))
                 progress.advance(task)
             add(results, name, accuracies, tests)
