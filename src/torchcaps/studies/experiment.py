@@ -14,7 +14,7 @@ from torchcaps.files import write_whole
 from torchcaps.machine import machine
 from torchcaps.models import Model
 from torchcaps.models.catalogue import MODELS
-from torchcaps.options import check_sizes
+from torchcaps.options import as_words, check_sizes
 from torchcaps.studies.catalogue import Finding
 from torchcaps.studies.report import write_report
 from torchcaps.studies.results import Results
@@ -103,13 +103,7 @@ class Experiment:
 
     def command(self) -> str:
         """The command line that makes this study again: every option that is not the default."""
-        words = [f"torchcaps study {self.study}"]
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if value != field.default and field.name != "root":
-                text = json.dumps(value) if isinstance(value, tuple) else str(value)
-                words.append(f"--{field.name.replace('_', '-')} {shlex.quote(text)}")
-        return " ".join(words)
+        return shlex.join(["torchcaps", "study", self.study, *as_words(self, "root")])
 
 
 @dataclass(frozen=True)
