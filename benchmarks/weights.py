@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 import torchcaps as tc
+from torchcaps.analysis.pose.angle_following import measure_angle_following
 from torchcaps.data import ImageDataset
 from torchcaps.data.transforms import rotate
 from torchcaps.files import write_whole
@@ -120,18 +121,12 @@ def measure(model: Model, test_set: ImageDataset) -> dict[str, object]:
         ).accuracy
         for degrees in ANGLES
     }
-    images, _ = test_set.batch(range(min(1000, len(test_set))))
-    reported = {d: model.angle(model(rotate(images, d) if d else images)) for d in ANGLES}
-    upright = reported[0]
-    errors = [
-        float((angle - upright - d).abs().median())
-        for d, angle in reported.items()
-        if d and angle is not None and upright is not None
-    ]
+    some = test_set.first(min(1000, len(test_set)))
+    errors = measure_angle_following(model, some, [degrees for degrees in ANGLES if degrees])
     return {
         "accuracy": accuracy,
         "calibration_error": float(metrics.compute()["calibration_error"]),
-        "rotation_error": max(errors, default=None),
+        "rotation_error": max(errors.values(), default=None),
     }
 
 

@@ -1,6 +1,8 @@
-"""Checks of the options that models, recipes and datasets are built with."""
+"""The options that models, recipes, datasets and studies are built with: checks, and as words."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from difflib import get_close_matches
 from math import isfinite
 from numbers import Integral, Real
@@ -8,6 +10,17 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from torchcaps.quoting import quote
+
+
+def as_words(options: Any, *leave_out: str) -> list[str]:
+    """The command line that sets what is not at its default in a dataclass of options."""
+    usual, words = type(options)(), []
+    for field in fields(options):
+        value = getattr(options, field.name)
+        if value != getattr(usual, field.name) and field.name not in leave_out:
+            text = json.dumps(value) if isinstance(value, dict | tuple) else str(value)
+            words += [f"--{field.name.replace('_', '-')}", text]
+    return words
 
 
 def check_sizes(where: str, **sizes: object) -> None:

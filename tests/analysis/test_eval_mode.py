@@ -3,7 +3,7 @@
 import pytest
 
 import torchcaps as tc
-from torchcaps.analysis.eval_mode import eval_mode
+from torchcaps.analysis.eval_mode import abilities, eval_mode
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -20,3 +20,16 @@ def test_a_model_goes_back_after_a_failure_too():
     with pytest.raises(ZeroDivisionError), eval_mode(model):
         raise ZeroDivisionError
     assert model.training
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "expected"),
+    [
+        ("cnn", {}, (False, False)),
+        ("capsnet_small", {}, (True, True)),
+        ("capsnet_small", {"decoder": "none"}, (False, True)),
+        ("equivariant_capsnet", {}, (True, True)),
+    ],
+)
+def test_a_model_says_what_it_can(name, options, expected):
+    assert abilities(tc.create_model(name, (1, 16, 16), 3, **options).train()) == expected

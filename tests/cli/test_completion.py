@@ -8,6 +8,8 @@ import pytest
 
 import torchcaps as tc
 from torchcaps.cli.commands import COMMANDS
+from torchcaps.cli.options import study_named
+from torchcaps.cli.parser import option_names
 from torchcaps.studies import STUDIES
 from torchcaps.training import Recipe
 
@@ -37,7 +39,13 @@ def test_commands_and_options(complete):
     offered = complete("train", "--")
     assert {f"--{f.name.replace('_', '-')}" for f in fields(Recipe)} <= set(offered)
     assert {"--print-config", "--resume", "--device", "--help"} <= set(offered)
-    assert set(complete("study", "faces", "--")) >= {"--config", "--out", "--resume", "--device"}
+    assert complete("study", "--") == ["--help", "--list"]
+
+
+@bash
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_options_of_a_study_are_those_of_its_parser(name, complete):
+    assert sorted(complete("study", name, "--")) == sorted(option_names(study_named(name)))
 
 
 @bash

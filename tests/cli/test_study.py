@@ -72,7 +72,7 @@ def test_a_study_is_never_overwritten_unasked(tiny, refused, tmp_path):
         ("--beside [capsnet]", "CapsNet stem, kernel_size: expected at most the map's size"),
         ("--epochs 0", "Recipe, epochs: expected a whole number, at least 1; got 0"),
         ("--train-images 9999", "digits.sample, n: expected 1 to 1257"),
-        ("--seeds 0", "rotation study, seeds: expected at least 1; got 0; take 3 or more"),
+        ("--seeds 0", "rotation study, seeds: expected a whole number, at least 1; got 0"),
         ("--sedes 2", "unknown option --sedes; did you mean --seeds?"),
     ],
 )

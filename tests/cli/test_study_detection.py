@@ -21,7 +21,7 @@ def test_the_study_ends_with_its_table_and_its_report(cli, tmp_path):
 
 def test_a_model_that_draws_nothing_is_refused_in_one_line(refused, tmp_path):
     assert refused("study", "detection", "--model", "cnn", "--beside", "[pooled_cnn]") == (
-        "detection study, model: expected capsules and a decoder; got cnn, which lacks them; take "
+        "detection study, model: expected capsules and a decoder; got cnn, which has none; take "
         "a capsnet with decoder 'mlp' or 'conv'"
     )
     assert not (tmp_path / "runs").exists()

@@ -7,17 +7,17 @@ import pytest
 from torchcaps.analysis.robustness.transform_robustness import (
     Measure,
     TransformCurve,
-    TransformResult,
 )
 from torchcaps.figures.style import COLOURS, to_bytes
 from torchcaps.figures.transformed import finding, transform_curves
+from torchcaps.training.evaluation import Evaluation
 
 AMOUNTS = {"rotation": (-30.0, 0.0, 30.0), "shear": (0.0, 0.5)}
 
 
 def curve(transform, *seeds):
     """Accuracies in percent, one list a seed; the score is half of it."""
-    tests = [[TransformResult(p / 100, p / 200, None, 9) for p in seed] for seed in seeds]
+    tests = [[Evaluation(p / 100, p / 200, None, 9) for p in seed] for seed in seeds]
     return TransformCurve(transform, AMOUNTS[transform], tests)
 
 

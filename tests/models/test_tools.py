@@ -8,6 +8,7 @@ from torch import nn
 from torch.func import functional_call
 from torch.nn.utils import parametrizations, prune
 
+import torchcaps as tc
 from torchcaps.nn import GroupConv2d, LiftingConv2d
 
 
@@ -109,3 +110,19 @@ def test_autocast_leaves_the_lengths_of_capsules_in_float32(small, data):
     torch.testing.assert_close(small.capsules(u), poses)
     torch.testing.assert_close(told.poses, poses)
     torch.testing.assert_close(out.scores, small(*data).scores, atol=0.03, rtol=0.1)
+
+
+def test_a_model_of_ones_own_needs_no_arguments(tmp_path):
+    class Fixed(tc.models.Model):
+        name = "fixed"
+
+        def __init__(self):
+            super().__init__((1, 8, 8), 2)
+            self.weight = torch.nn.Parameter(torch.ones(2))
+
+    model = Fixed()
+    model.classes = ("a", "b")
+    assert model.config == {"model": "fixed", "classes": ["a", "b"]}
+    model.save_pretrained(tmp_path)
+    again = Fixed.from_pretrained(tmp_path)
+    assert again.classes == ("a", "b")

@@ -1,11 +1,14 @@
-"""Evaluating a trained model, and leaving it as it was; refusing one that cannot answer."""
+"""Evaluating a trained model and leaving it as it was; what it can, and what it must."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal, NamedTuple
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
-from torchcaps.models import Model
+from torchcaps.models import Model, Output
 
 
 @contextmanager
@@ -20,26 +23,41 @@ def eval_mode(model: Model) -> Iterator[torch.device]:
 
 
 @torch.no_grad()
-def require_decoder(model: Model, where: str) -> Model:
-    """The model, if it reconstructs its input from capsules; else a `ValueError`."""
+def answer(model: Model, images: Float[Tensor, "N C H W"], *, batch_size: int = 250) -> Output:
+    """The model's answer to all images, batch by batch on its device, kept on the CPU."""
     with eval_mode(model) as device:
-        out = model(torch.zeros(1, *model.in_shape, device=device))
-    if out.poses is None or out.reconstruction is None:
-        raise ValueError(
-            f"{where}, model: expected capsules and a decoder; got {model.name}, which lacks them; "
-            "take a capsnet with decoder 'mlp' or 'conv'"
-        )
-    return model
+        outs = [model(batch.to(device)) for batch in images.split(batch_size)]
+    parts = zip(*outs, strict=True)
+    return Output._make(None if p[0] is None else torch.cat(p).cpu() for p in parts)
+
+
+class Abilities(NamedTuple):
+    """reconstructs: draws its input from class capsules. routes: has class capsules by routing."""
+
+    reconstructs: bool
+    routes: bool
+
+
+_NEEDED = {  # what is expected, and what to take instead
+    "reconstructs": ("capsules and a decoder", "a capsnet with decoder 'mlp' or 'conv'"),
+    "routes": ("class capsules by routing", "a capsnet"),
+}
 
 
 @torch.no_grad()
-def require_routing(model: Model, where: str) -> Model:
-    """The model, if its class capsules come by routing; else a `ValueError`."""
+def abilities(model: Model) -> Abilities:
+    """What a model can, asked with an empty image."""
     with eval_mode(model) as device:
-        found = model.explain(torch.zeros(1, *model.in_shape, device=device))
-    if found is None:
+        image = torch.zeros(1, *model.in_shape, device=device)
+        out = model(image)
+        drawn = out.poses is not None and out.reconstruction is not None
+        return Abilities(drawn, model.explain(image) is not None)
+
+
+def require(ability: Literal["reconstructs", "routes"], model: Model, where: str) -> None:
+    """Raise a `ValueError` for a model without this ability."""
+    if not getattr(abilities(model), ability):
+        expected, instead = _NEEDED[ability]
         raise ValueError(
-            f"{where}, model: expected class capsules by routing; got {model.name}, which has "
-            "none; take a capsnet"
+            f"{where}, model: expected {expected}; got {model.name}, which has none; take {instead}"
         )
-    return model

@@ -24,13 +24,23 @@ NAMES: Mapping[str, Iterable[str]] = {
     "--schedule": get_args(Schedule),
     "--split": ("train", "validation", "test"),
 }
+# Written down, and held to the parsers by a test: asking one would import the study, and torch.
+_EVERY = "--model --train-images --seeds --epochs --batch-size --lr"
+_BESIDE, _ON = f"{_EVERY} --beside", "--data --root"
+OF_STUDIES = {
+    "detection": f"{_BESIDE} {_ON} --epsilon --steps --starts --false-positive-rate --images",
+    "equivariance": f"{_BESIDE} {_ON} --images --faces-images --faces-epochs",
+    "faces": f"{_BESIDE} --missing --faces",
+    "iterations": f"{_EVERY} {_ON} --iterations",
+    "rotation": f"{_BESIDE} {_ON} --schedule --shift --subpixel --angles",
+}
 # zsh understands this by way of its bashcompinit. Where nothing is known, files are completed.
 SCRIPT = """\
 _torchcaps() {{
   local word=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD-1]}} known=
   if [[ $COMP_CWORD == 1 ]]; then known="{commands} --help --version"
   elif [[ $word == -* ]]; then
-    case ${{COMP_WORDS[1]}} in
+    case "${{COMP_WORDS[1]}} ${{COMP_WORDS[2]}}" in
 {options}
     esac
   else
@@ -49,13 +59,14 @@ bashcompinit
 
 
 def run(options: Namespace) -> None:
-    # A study's own options are left out: reading them would import the study, and torch with it.
-    of_studies = ArgumentParser()
-    add_study_options(of_studies)
-    options_of = {name: option_names(COMMANDS[name]()) for name in COMMANDS}
-    options_of["study"] += option_names(of_studies)
+    shared = ArgumentParser()
+    add_study_options(shared)
+    studies = {
+        f'"study {name}"': [*option_names(shared), *own.split()] for name, own in OF_STUDIES.items()
+    }
+    commands = {f'"{name} "*': option_names(COMMANDS[name]()) for name in COMMANDS}
     script = SCRIPT.format(
-        commands=" ".join(COMMANDS), options=_cases(options_of), names=_cases(NAMES)
+        commands=" ".join(COMMANDS), options=_cases({**studies, **commands}), names=_cases(NAMES)
     )
     print(ZSH + script if options.shell == "zsh" else script)
 

@@ -1,15 +1,15 @@
 """Trains the models of a workspace, one after another, beside the server."""
 
-import json
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock, Thread
 from typing import Any, Literal
 
 from torchcaps.explorer.refusal import Refused
+from torchcaps.options import as_words
 from torchcaps.training import Recipe
 from torchcaps.training.run_folder import create_run, read_metrics
 
@@ -118,12 +118,5 @@ class Trainer:
 
 
 def _command(recipe: Recipe, folder: Path) -> list[str]:
-    """`torchcaps train` with every option that is not the default."""
-    words = [sys.executable, "-m", "torchcaps", "train", "--quiet", "--out", str(folder)]
-    values = asdict(recipe)
-    for field in fields(Recipe):
-        value = values[field.name]
-        if value != getattr(Recipe(), field.name):
-            text = json.dumps(value) if isinstance(value, dict) else str(value)
-            words += [f"--{field.name.replace('_', '-')}", text]
-    return words
+    train = [sys.executable, "-m", "torchcaps", "train", "--quiet", "--out", str(folder)]
+    return [*train, *as_words(recipe)]

@@ -9,8 +9,10 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from torchcaps.figures.curves import Spread, draw_spread
-from torchcaps.figures.style import COLOURS, MARKERS, STYLE, new_figure
+from torchcaps.figures.images import draw_image, pixels
+from torchcaps.figures.style import COLOURS, MARKERS, STYLE, bare, headline, new_figure
 
+_CELL = 0.72  # inches of an image's side
 _WIDE, _HIGH = 2.3, 1.62  # of a pair of images with the words below it, in sides of an image
 
 
@@ -30,22 +32,19 @@ class Line(NamedTuple):
     curve: Spread
 
 
-def pair_rows(
-    rows: Mapping[str, Sequence[Pair]], *, title: str, legend: str, cell: float = 0.72
-) -> Figure:
+def pair_rows(rows: Mapping[str, Sequence[Pair]], *, title: str, legend: str) -> Figure:
     """Rows of images `[C, H, W]` in [0, 1], each beside its reconstruction, its words below; the
     words of those that raised the alarm are red, in a frame."""
     count = max(map(len, rows.values()))
     with rc_context({**STYLE, "axes.grid": False}):
-        figure = new_figure(cell * count * _WIDE + 1.4, cell * len(rows) * _HIGH + 1.1)
+        figure = new_figure(_CELL * count * _WIDE + 1.4, _CELL * len(rows) * _HIGH + 1.1)
         axes = figure.add_subplot()
         for r, pairs in enumerate(rows.values()):
             for n, pair in enumerate(pairs):
                 _draw_pair(axes, pair, n * _WIDE, r * _HIGH)
         axes.set(xlim=(-0.02, count * _WIDE), ylim=(len(rows) * _HIGH, -0.02), xticks=[])
         axes.set_yticks([r * _HIGH + 0.5 for r in range(len(rows))], list(rows))
-        axes.tick_params(length=0)
-        axes.spines[:].set_visible(False)
+        bare(axes)
         axes.set_xlabel(legend)
         axes.set_title(title, wrap=True)
     return figure
@@ -77,18 +76,13 @@ def rate_panels(
             axes.set_title(name, fontweight="normal", fontsize=STYLE["font.size"])
         every[0].set_ylabel(ylabel)
         figure.legend(handles=[*looks.values()], loc="outside lower center", ncols=3)
-        figure.suptitle(
-            title, x=0.01, ha="left", fontsize=STYLE["axes.titlesize"], fontweight="bold"
-        )
+        headline(figure, title)
     return figure
 
 
 def _draw_pair(axes: Axes, pair: Pair, left: float, top: float) -> None:
     for k, image in enumerate((pair.image, pair.drawn)):
-        pixels = image.detach().cpu().float().clamp(0, 1).numpy().transpose(1, 2, 0)
-        place = (left + 1.03 * k, left + 1.03 * k + 1, top + 1, top)
-        shown = pixels[..., 0] if pixels.shape[2] == 1 else pixels
-        axes.imshow(shown, cmap="gray", vmin=0, vmax=1, extent=place, interpolation="nearest")
+        draw_image(axes, pixels(image), left + 1.03 * k, top)
     frame = {"boxstyle": "square,pad=0.25", "fill": False, "edgecolor": COLOURS[1]}
     axes.text(
         left + 1.015,

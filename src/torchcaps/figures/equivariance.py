@@ -8,7 +8,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from torchcaps.figures.curves import Spread
-from torchcaps.figures.style import COLOURS, MARKERS, STYLE, new_figure
+from torchcaps.figures.style import COLOURS, MARKERS, STYLE, headline, new_figure
 
 
 def equivariance_panels(
@@ -41,9 +41,7 @@ def equivariance_panels(
         for axes in every[len(errors) :]:
             axes.set_visible(False)
         figure.supylabel("error: share of the change that a linear map misses", fontsize=11)
-        figure.suptitle(
-            title, x=0.01, ha="left", fontsize=STYLE["axes.titlesize"], fontweight="bold"
-        )
+        headline(figure, title)
         figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4)
     return figure
 

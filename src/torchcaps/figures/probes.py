@@ -7,7 +7,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from torchcaps.figures.curves import Spread
-from torchcaps.figures.style import COLOURS, STYLE, new_figure
+from torchcaps.figures.style import COLOURS, STYLE, headline, new_figure
 
 _GROUP = 0.84  # of the distance between two quantities is taken by their bars
 CONTROL = "0.75"  # the grey of readers that are no model
@@ -50,8 +50,6 @@ def probe_bars(
             axes.set_ylim(top=1)
             axes.set_title(data, fontsize=11)
         figure.supylabel("R² on images not fitted on", fontsize=11)
-        figure.suptitle(
-            title, x=0.01, ha="left", fontsize=STYLE["axes.titlesize"], fontweight="bold"
-        )
+        headline(figure, title)
         figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3)
     return figure

@@ -10,6 +10,7 @@ from torchcaps.figures.curves import looks
 from torchcaps.figures.images import draw_image, pixels
 from torchcaps.figures.style import STYLE, bare, new_figure
 
+_CELL = 1.15  # inches of an image's side
 _STEP = 1.06  # from image to image, in sides of one
 _BAR, _GAP = 0.13, 0.12
 _FULL = 0.68  # the length of a score of 1; the rest of the side is for its number
@@ -22,7 +23,6 @@ def scored_images(
     title: str,
     row_labels: Sequence[str],
     legend: str,
-    cell: float = 1.15,
 ) -> Figure:
     """Rows of images `[N, C, H, W]` in [0, 1], under each a bar from 0 to 1 for every model.
 
@@ -31,7 +31,7 @@ def scored_images(
     count, step = len(rows[0]), 1 + len(scores) * _BAR + _GAP
     left = [_STEP * n for n in range(count)]
     with rc_context({**STYLE, "axes.grid": False}):
-        figure = new_figure(cell * count * _STEP + 1.8, cell * step * len(rows) + 1.1)
+        figure = new_figure(_CELL * count * _STEP + 1.8, _CELL * step * len(rows) + 1.1)
         axes = figure.add_subplot()
         for r, row in enumerate(rows):
             for x, image in zip(left, row, strict=True):

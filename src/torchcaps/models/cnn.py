@@ -6,8 +6,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from torchcaps.models.model import Model, Output, outputs_of
-from torchcaps.models.options import check_several, check_sizes
 from torchcaps.nn import ScoreCrossEntropy
+from torchcaps.options import check_several, check_sizes
 
 
 class CNN(Model):

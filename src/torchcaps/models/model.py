@@ -77,6 +77,8 @@ class Model(
     @property
     def config(self) -> dict[str, Any]:
         """The model's name and every argument of its constructor, as config.json holds them."""
+        if self._hub_mixin_config is None:  # so the mixin leaves it where there are no arguments
+            self._hub_mixin_config = {}
         assert isinstance(self._hub_mixin_config, dict)
         return self._hub_mixin_config
 

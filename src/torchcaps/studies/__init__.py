@@ -1,5 +1,5 @@
 """Whole experiments, from data to report; each is imported when it is asked for by name."""
 
-from torchcaps.studies.catalogue import STUDIES, Study, list_studies
+from torchcaps.studies.catalogue import STUDIES, Study
 
-__all__ = ["STUDIES", "Study", "list_studies"]
+__all__ = ["STUDIES", "Study"]

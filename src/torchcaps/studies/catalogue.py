@@ -52,8 +52,3 @@ for _name, (_module, _about) in {
     ),
 }.items():
     STUDIES.add_lazy(_name, _about, lambda module=_module: imported(f"{module}:STUDY"))
-
-
-def list_studies() -> list[str]:
-    """Names that `torchcaps study` knows."""
-    return list(STUDIES)

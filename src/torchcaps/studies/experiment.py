@@ -14,11 +14,19 @@ from torchcaps.files import write_whole
 from torchcaps.machine import machine
 from torchcaps.models import Model
 from torchcaps.models.catalogue import MODELS
+from torchcaps.options import as_words, check_sizes
 from torchcaps.studies.catalogue import Finding
 from torchcaps.studies.report import write_report
 from torchcaps.studies.results import Results
 from torchcaps.studies.runs import seconds_per_epoch, trained
 from torchcaps.training import Recipe
+
+
+class Cost(NamedTuple):
+    """What a model takes."""
+
+    parameters: int
+    seconds_per_epoch: float
 
 
 @dataclass(frozen=True)
@@ -42,10 +50,10 @@ class Experiment:
 
     def __post_init__(self) -> None:
         MODELS[self.model]
-        if self.seeds < 1:
-            raise ValueError(
-                f"{self.study} study, seeds: expected at least 1; got {self.seeds}; take 3 or more"
-            )
+        self.check_sizes("seeds")
+
+    def check_sizes(self, *names: str) -> None:
+        check_sizes(f"{self.study} study", **{name: getattr(self, name) for name in names})
 
     def refuse_empty(self, name: str) -> None:
         if not getattr(self, name):
@@ -59,27 +67,53 @@ class Experiment:
         shared = {name: getattr(self, name) for name in known}
         return Recipe(**{**shared, "model": model, "seed": seed})
 
+    def recipes(self, seed: int) -> dict[str, Recipe]:
+        """What is trained with this seed, by name."""
+        raise NotImplementedError
+
+    def check(self) -> None:
+        """Raise a `ValueError` for what a later run of the study would trip over."""
+        recipes = self.recipes(0).values()
+        train_set = next(iter(recipes)).load_data("train")
+        for recipe in recipes:
+            recipe.build_model(train_set)
+
+    def train(self, folder: Path, *, quiet: bool, device: str) -> dict[str, list[Model]]:
+        """By name, one model a seed, on `device`."""
+        models: dict[str, list[Model]] = {name: [] for name in self.recipes(0)}
+        for name, seeds in models.items():
+            for seed in range(self.seeds):
+                run = self.run_folder(folder, name, seed)
+                recipe = self.recipes(seed)[name]
+                seeds.append(trained(recipe, run, quiet=quiet, device=device))
+        return models
+
+    def run_folder(self, folder: Path, name: str, seed: int) -> Path:
+        return folder / "models" / f"{name}-{seed}"
+
+    def costs(self, folder: Path, models: dict[str, list[Model]]) -> dict[str, Cost]:
+        """Of every model, by its first seed."""
+        return {
+            name: Cost(
+                sum(p.numel() for p in seeds[0].parameters()),
+                seconds_per_epoch(self.run_folder(folder, name, 0)),
+            )
+            for name, seeds in models.items()
+        }
+
     def command(self) -> str:
         """The command line that makes this study again: every option that is not the default."""
-        words = [f"torchcaps study {self.study}"]
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if value != field.default and field.name != "root":
-                text = json.dumps(value) if isinstance(value, tuple) else str(value)
-                words.append(f"--{field.name.replace('_', '-')} {shlex.quote(text)}")
-        return " ".join(words)
+        return shlex.join(["torchcaps", "study", self.study, *as_words(self, "root")])
 
 
-class Cost(NamedTuple):
-    """What a model takes."""
+@dataclass(frozen=True)
+class OnDataset(Experiment):
+    """What a person may set of those that take any dataset."""
 
-    parameters: int
-    seconds_per_epoch: float
-
-    @classmethod
-    def of(cls, model: Model, folder: Path) -> "Cost":
-        """Of the model that was trained in `folder`."""
-        return cls(sum(p.numel() for p in model.parameters()), seconds_per_epoch(folder))
+    data: str = "digits"
+    """Dataset, one of `torchcaps datasets`."""
+    root: str | None = None
+    """Folder of the data files (default: $TORCHCAPS_DATA, then the user's cache)."""
 
 
 @dataclass(frozen=True)
@@ -104,36 +138,8 @@ class Comparison(Experiment):
     def models(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((self.model, *self.beside)))
 
-    def check(self) -> None:
-        """Raise a `ValueError` for what a later run of the study would trip over."""
-        train_set = self.recipe(self.model, 0).load_data("train")
-        for name in self.models:
-            self.recipe(name, 0).build_model(train_set)
-
-    def train(self, folder: Path, *, quiet: bool, device: str) -> dict[str, list[Model]]:
-        """Every model with every seed, on `device`."""
-        return {
-            name: [
-                trained(
-                    self.recipe(name, seed),
-                    self.run_folder(folder, name, seed),
-                    quiet=quiet,
-                    device=device,
-                )
-                for seed in range(self.seeds)
-            ]
-            for name in self.models
-        }
-
-    def run_folder(self, folder: Path, model: str, seed: int) -> Path:
-        return folder / "models" / f"{model}-{seed}"
-
-    def costs(self, folder: Path, models: dict[str, list[Model]]) -> dict[str, Cost]:
-        """Of every model, by its first seed."""
-        return {
-            name: Cost.of(seeds[0], self.run_folder(folder, name, 0))
-            for name, seeds in models.items()
-        }
+    def recipes(self, seed: int) -> dict[str, Recipe]:
+        return {name: self.recipe(name, seed) for name in self.models}
 
 
 def finish(
@@ -159,6 +165,7 @@ def finish(
     write_whole(folder / "results.json", json.dumps({**about, **results.as_json()}) + "\n")
     write_whole(folder / "table.csv", results.csv())
     known = {
+        **about,
         "options": options,
         "results": results,
         "header": table[0],
@@ -167,8 +174,5 @@ def finish(
             (name, f"{cost.parameters:,}", f"{cost.seconds_per_epoch:.2f}")
             for name, cost in costs.items()
         ],
-        "command": about["command"],
-        "machine": about["machine"],
-        "version": about["torchcaps"],
     }
     return Finding(*table, write_report(options.study, folder, figures, {**known, **words}))

@@ -7,7 +7,7 @@ import torchcaps as tc
 from torchcaps.analysis.pose.perturbation import OFFSETS, perturb
 
 NO_DECODER = (
-    "perturb, model: expected capsules and a decoder; got {}, which lacks them; "
+    "perturb, model: expected capsules and a decoder; got {}, which has none; "
     "take a capsnet with decoder 'mlp' or 'conv'"
 )
 SMALL = {"stem_channels": 6, "types": 2, "kernel_size": 3, "pose_dim": 5, "decoder_width": 8}

@@ -9,10 +9,10 @@ from torch import nn
 import torchcaps as tc
 from torchcaps.analysis.representation.pooling import (
     POOLS,
-    compare_representations,
     measure_pooling,
     pooled_pair,
     pools,
+    pools_and_layers,
 )
 from torchcaps.analysis.representation.representations import layers
 from torchcaps.data.faces import draw
@@ -50,7 +50,7 @@ def model(request):
 def test_a_dot_that_stays_in_its_window_is_not_seen_to_move():
     """At the left edge of the windows of all sizes; half as bright in the second image."""
     faces = dots(16, (0, 0, 1.0), (8, 0, 0.5))
-    found = compare_representations(pools, faces, {}, pixels=(0, 1, 2, 3, 4, 7, 8, 16)).shifts
+    found = measure_pooling(pools, faces, {}, pixels=(0, 1, 2, 3, 4, 7, 8, 16)).shifts
     seen = 1.5 * sqrt(2) / (2 * sqrt(1.25))  # a dot is gone here and another one is there
     hidden = {"maps": 0, "1 pool": 1, "2 pools": 3, "3 pools": 7}
     for pixels in (0, 1, 2, 3, 4, 7, 8):
@@ -64,7 +64,7 @@ def test_a_dot_that_stays_in_its_window_is_not_seen_to_move():
 
 
 def test_a_dot_at_the_end_of_its_windows_is_seen_to_move_at_once():
-    found = compare_representations(pools, dots(16, (0, 7, 1.0), (8, 7, 0.5)), {}, pixels=(1,))
+    found = measure_pooling(pools, dots(16, (0, 7, 1.0), (8, 7, 0.5)), {}, pixels=(1,))
     assert found.shifts[1].pop("global pool") == 0
     seen = 1.5 * sqrt(2) / (2 * sqrt(1.25))
     assert found.shifts[1] == pytest.approx(dict.fromkeys(POOLS[:-1], seen))
@@ -74,7 +74,7 @@ def test_the_identity_gives_distances_by_hand():
     faces = torch.tensor([[3.0, 0.0], [0.0, 4.0], [0.0, 0.0]]).reshape(3, 1, 1, 2)
     twins = torch.tensor([[0.0, 3.0], [0.0, 0.0], [1.0, 0.0]]).reshape(3, 1, 1, 2)
     weight = torch.tensor([[2.0, 0.0], [0.0, 0.0]])
-    found = compare_representations(
+    found = measure_pooling(
         lambda images: {
             "identity": images,
             "five times": 5 * images + 7,
@@ -96,7 +96,7 @@ def test_the_identity_gives_distances_by_hand():
 
 def test_what_is_the_same_of_all_faces_is_no_measure():
     faces = dots(4, (0, 0, 1.0), (3, 3, 1.0))
-    found = compare_representations(pools, faces, {"twin": faces, "dark": 0 * faces}, pixels=())
+    found = measure_pooling(pools, faces, {"twin": faces, "dark": 0 * faces}, pixels=())
     assert found.twins["twin"]["global pool"] == 0
     assert found.twins["dark"]["global pool"] == inf
 
@@ -105,7 +105,7 @@ def test_parts_pooled_globally_are_the_same_wherever_they_are():
     """Twins by whole pixels: the same patches, apart, in other places."""
     faces = torch.cat([plus_and_bar((8, 8), (24, 20)), 0.5 * plus_and_bar((12, 8), (24, 24))])
     twins = torch.cat([plus_and_bar((24, 20), (8, 9)), 0.5 * plus_and_bar((24, 9), (9, 20))])
-    pixels = compare_representations(pools, faces, {"twin": twins}, pixels=()).twins["twin"]
+    pixels = measure_pooling(pools, faces, {"twin": twins}, pixels=()).twins["twin"]
     assert pixels["global pool"] == 0
     assert min(pixels[name] for name in POOLS[:-1]) > 0.5
 
@@ -113,7 +113,9 @@ def test_parts_pooled_globally_are_the_same_wherever_they_are():
 def test_so_it_is_behind_a_networks_first_convolution(model):
     faces = torch.cat([plus_and_bar((8, 8), (24, 20)), 0.5 * plus_and_bar((12, 8), (24, 24))])
     twins = torch.cat([plus_and_bar((24, 20), (8, 9)), 0.5 * plus_and_bar((24, 9), (9, 20))])
-    found = measure_pooling(model, faces, {"twin": twins}, pixels=()).twins["twin"]
+    found = measure_pooling(pools_and_layers(model), faces, {"twin": twins}, pixels=()).twins[
+        "twin"
+    ]
     assert found["global pool"] == pytest.approx(0, abs=1e-6)
     assert min(found[name] for name in POOLS[:-1]) > 0.2
 
@@ -160,7 +162,7 @@ def test_the_pair_to_look_at_is_one_channel_pooled(model):
 
 def test_every_model_has_the_pools_the_pixels_and_its_own_layers(model):
     faces, twin = draw(6, ("face",)).images, draw(6, ("nose on forehead",)).images
-    found = measure_pooling(model, faces, {"twin": twin}, pixels=(1,))
+    found = measure_pooling(pools_and_layers(model), faces, {"twin": twin}, pixels=(1,))
     own = [name for name in list(layers(model, faces))[2:] if name != "pose of the class"]
     assert list(found.twins["twin"]) == list(found.shifts[1]) == [*POOLS, "image", *own]
     for values in (*found.twins.values(), *found.shifts.values()):
@@ -172,26 +174,41 @@ def test_every_model_has_the_pools_the_pixels_and_its_own_layers(model):
 def test_all_but_the_pixels_follow_from_the_weights(model):
     """So a trained network has numbers of its own."""
     faces, twin = draw(6, ("face",)).images, draw(6, ("nose on forehead",)).images
-    before = measure_pooling(model, faces, {"twin": twin}, pixels=()).twins["twin"]
+    before = measure_pooling(pools_and_layers(model), faces, {"twin": twin}, pixels=()).twins[
+        "twin"
+    ]
     with torch.no_grad():
         for layer in model.modules():
             if isinstance(layer, nn.Conv2d):
                 layer.weight.mul_(-1)
-    after = measure_pooling(model, faces, {"twin": twin}, pixels=()).twins["twin"]
+    after = measure_pooling(pools_and_layers(model), faces, {"twin": twin}, pixels=()).twins["twin"]
     assert {name for name in before if before[name] == after[name]} == {"image"}
 
 
 def test_one_face_has_no_other_to_be_compared_with(model):
     face = draw(1, ("face",)).images
     with pytest.raises(ValueError, match=r"measure_pooling, faces: expected at least 2.* got 1"):
-        measure_pooling(model, face, {"twin": face})
+        measure_pooling(pools_and_layers(model), face, {"twin": face})
 
 
 def test_a_model_of_another_kind_is_refused():
     model, face = model_of("equivariant_capsnet"), draw(2, ("face",)).images
-    with pytest.raises(ValueError, match="measure_pooling, model") as error:
-        measure_pooling(model, face, {"twin": face})
+    with pytest.raises(ValueError, match="pools, model") as error:
+        measure_pooling(pools_and_layers(model), face, {"twin": face})
     assert str(error.value) == (
-        "measure_pooling, model: expected one that begins with a convolution and ReLU; got "
+        "pools, model: expected one that begins with a convolution and ReLU; got "
         "equivariant_capsnet, whose maps have orientations; take a capsnet, cnn or pooled_cnn"
     )
+
+
+def test_differences_by_rounding_alone_count_as_none():
+    """The same for all but for the last digit of float32."""
+    faces = dots(4, (0, 0, 1.0), (3, 3, 0.5), (1, 2, 0.25))
+    found = measure_pooling(
+        lambda images: {"nearly": 1 + 1e-7 * images, "pixels": images},
+        faces,
+        {"twin": faces.roll(-1, 0), "bright": faces + 1},
+        pixels=(),
+    ).twins
+    assert (found["twin"]["nearly"], found["bright"]["nearly"]) == (0, 0)
+    assert found["twin"]["pixels"] == pytest.approx(1)

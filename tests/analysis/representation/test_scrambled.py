@@ -28,11 +28,8 @@ class Pixels(Model):
     def __init__(self, num_classes=3):
         super().__init__((1, 1, num_classes), num_classes)
         self.weight = nn.Parameter(torch.zeros(1))
-        self.batches, self.modes = [], []
 
     def forward(self, images, labels=None):
-        self.batches.append(len(images))
-        self.modes.append(self.training)
         return Output(images.flatten(1))
 
     def make_loss(self):
@@ -70,18 +67,6 @@ def test_probabilities_that_round_to_one_are_still_separated():
     near = class_scores(Pixels(), images((30.0, 0.0, 0.0)), 0)
     assert near.confidence.float() == 1
     assert auroc(sure.evidence, near.evidence) == 1
-
-
-def test_batches_of_any_size_give_the_same_and_the_mode_is_kept():
-    torch.manual_seed(0)
-    shown = torch.randn(7, 1, 1, 3)
-    model = Pixels().train()
-    together, apart = class_scores(model, shown, 0), class_scores(model, shown, 0, batch_size=3)
-    assert model.batches == [7, 3, 3, 1]
-    assert model.modes == [False] * 4
-    assert model.training
-    for name in ("predicted", "evidence", "scores", "confidence"):
-        torch.testing.assert_close(getattr(together, name), getattr(apart, name))
 
 
 def test_every_kind_has_the_same_weight():

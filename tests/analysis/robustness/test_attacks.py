@@ -210,9 +210,12 @@ def test_gradients_go_through_every_iteration_and_only_then(name):
         (lambda m, x, y: pgd(m, x, y, 8.0), "pgd, epsilon: .* got 8.0; divide by 255"),
         (
             lambda m, x, y: pgd(m, x, y, 0.1, steps=0),
-            "pgd, steps: expected at least 1; got 0; take some more",
+            "pgd, steps: expected .*, at least 1; got 0",
         ),
-        (lambda m, x, y: pgd(m, x, y, 0.1, starts=0), "pgd, starts: expected at least 1; got 0"),
+        (
+            lambda m, x, y: pgd(m, x, y, 0.1, starts=0),
+            "pgd, starts: expected .* got 0",
+        ),
         (lambda m, x, y: pgd(m, x, y[:1], 0.1), "pgd, labels: expected one class index per image"),
         (lambda m, x, y: fgsm(m, x, y + 2, 0.1), "fgsm, labels: expected classes 0..1; got 2..2"),
         (

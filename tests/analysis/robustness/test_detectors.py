@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 import torchcaps as tc
-from torchcaps.analysis.eval_mode import require_decoder
+from torchcaps.analysis.eval_mode import answer, require
 from torchcaps.analysis.metrics import auroc
 from torchcaps.analysis.robustness.detectors import (
     detector_scores,
@@ -77,13 +77,11 @@ def test_batches_of_any_size_give_the_same_and_the_mode_is_kept():
     torch.manual_seed(0)
     some = torch.rand(7, 1, 2, 2)
     model = Draws(lambda x: 1 - x).train()
-    together, apart = detector_scores(model, some), detector_scores(model, some, batch_size=3)
+    together, apart = answer(model, some), answer(model, some, batch_size=3)
     assert model.batches == [7, 3, 3, 1]
     assert model.modes == [False] * 4
     assert model.training
-    assert torch.equal(together.predicted, apart.predicted)
-    for name, numbers in together.scores.items():
-        torch.testing.assert_close(numbers, apart.scores[name])
+    torch.testing.assert_close(together, apart)
 
 
 def test_a_perfect_reconstruction_of_known_images_has_a_known_area():
@@ -120,13 +118,13 @@ def test_a_rate_that_is_no_share_is_refused(rate):
 def test_a_model_that_draws_nothing_is_refused_in_one_line():
     cnn = tc.create_model("cnn", (1, 8, 8), 3)
     with pytest.raises(ValueError, match="somewhere, model") as error:
-        require_decoder(cnn, "somewhere")
+        require("reconstructs", cnn, "somewhere")
     assert str(error.value) == (
-        "somewhere, model: expected capsules and a decoder; got cnn, which lacks them; "
+        "somewhere, model: expected capsules and a decoder; got cnn, which has none; "
         "take a capsnet with decoder 'mlp' or 'conv'"
     )
     silent = tc.create_model("capsnet_small", (1, 8, 8), 3, decoder="none")
-    with pytest.raises(ValueError, match="got capsnet_small, which lacks them"):
-        require_decoder(silent, "somewhere")
+    with pytest.raises(ValueError, match="got capsnet_small, which has none"):
+        require("reconstructs", silent, "somewhere")
     drawer = tc.create_model("capsnet_small", (1, 8, 8), 3)
-    assert require_decoder(drawer, "somewhere") is drawer
+    require("reconstructs", drawer, "somewhere")

@@ -8,12 +8,12 @@ import torch
 from torchcaps.analysis.robustness.transform_robustness import (
     TRANSFORMS,
     TransformCurve,
-    TransformResult,
     measure_transform,
 )
 from torchcaps.data import ImageDataset
 from torchcaps.models import Output
 from torchcaps.training import evaluate
+from torchcaps.training.evaluation import Evaluation
 
 ANGLES = (-45, -30, -15, 0, 15, 30, 45)
 # Far enough for the dot to leave its side, there and back.
@@ -24,7 +24,7 @@ def curve_of(*seeds, scores=None):
     """A curve with these accuracies, one list a seed."""
     scores = scores or [[0.0] * len(seed) for seed in seeds]
     pairs = [zip(*both, strict=True) for both in zip(seeds, scores, strict=True)]
-    tests = [[TransformResult(right, score, None, 10) for right, score in seed] for seed in pairs]
+    tests = [[Evaluation(right, score, None, 10) for right, score in seed] for seed in pairs]
     return TransformCurve("rotation", tuple(range(len(seeds[0]))), tests)
 
 
@@ -99,6 +99,7 @@ def test_the_score_of_logits_is_the_probability_of_the_true_class(rule, dots):
 
 def test_the_score_of_capsules_is_the_length_of_the_true_one(rule, dots):
     model = rule("says", answer=0)
+    model.score_kind = "lengths"
     model.forward = lambda images, labels=None: Output(
         torch.tensor([0.8, 0.3, 0.1, 0.2]).expand(len(images), 4), torch.zeros(len(images), 4, 2)
     )
@@ -157,3 +158,10 @@ def test_mean_and_sample_standard_deviation_of_both():
 def test_one_seed_has_no_spread():
     assert curve_of([0.25, 1.0]).mean() == [25, 100]
     assert curve_of([0.25, 1.0]).sd() == [0, 0]
+
+
+def test_scores_are_what_the_model_says_they_are(rule, dots):
+    """Without poses, too: an activation is no logit."""
+    model = rule("says", answer=0)
+    model.score_kind = "activations"
+    assert measure_transform([model], dots, "shift", (0,)).mean("score") == pytest.approx([4 / 6])

@@ -190,3 +190,10 @@ def test_a_model_without_couplings_is_refused(images):
         "measure_routing, model: expected class capsules by routing; got cnn, which has none; "
         "take a capsnet"
     )
+
+
+def test_classes_are_matched_by_name(images):
+    model = capsnet()
+    model.classes = images.classes
+    reversed_ = ImageDataset(images.images, 3 - images.labels, "dcba")
+    assert measure_routing(model, reversed_) == measure_routing(model, images)

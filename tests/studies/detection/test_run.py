@@ -18,7 +18,6 @@ from torchcaps.studies import STUDIES
 from torchcaps.studies.detection.measure import RATES
 from torchcaps.studies.detection.study import (
     DetectionOptions,
-    names_of,
     pictures_figure,
     run,
     success_figure,
@@ -81,7 +80,7 @@ def test_the_numbers_are_those_of_the_saved_models(done, seed):
 
 def test_undetected_rates_fall_along_the_figure_for_every_detector(done):
     for name, detectors in (("capsnet_small", ("reconstruction", "score")), ("cnn", ("score",))):
-        assert names_of(done.results, OPTIONS)["detectors"][name] == [*detectors]
+        assert done.results.names("condition", model=name, metric="threshold") == [*detectors]
         for detector in detectors:
             for seed in (0, 1):
                 conditions = [f"PGD, {detector}, {rate:g}" for rate in RATES]
@@ -140,7 +139,7 @@ def test_pictures_are_framed_above_the_threshold(done):
 REFUSED = {
     "no decoder": (
         {"model": "cnn", "beside": ("pooled_cnn",)},
-        "detection study, model: expected capsules and a decoder; got cnn, which lacks them; take "
+        "detection study, model: expected capsules and a decoder; got cnn, which has none; take "
         "a capsnet with decoder 'mlp' or 'conv'",
     ),
     "large": ({"epsilon": 0.7}, "detection study, epsilon: expected above 0 and up to 0.67"),
@@ -149,10 +148,10 @@ REFUSED = {
         {"false_positive_rate": 5.0},
         "detection study, false_positive_rate: expected a share from 0",
     ),
-    "steps": ({"steps": 0}, "detection study, steps: expected at least 1; got 0; take 20"),
-    "starts": ({"starts": 0}, "detection study, starts: expected at least 1; got 0; take 5"),
-    "images": ({"images": 0}, "detection study, images: expected at least 1; got 0; take 500"),
-    "seeds": ({"seeds": 0}, "detection study, seeds: expected at least 1; got 0"),
+    "steps": ({"steps": 0}, "detection study, steps: expected a whole number, at least"),
+    "starts": ({"starts": 0}, "detection study, starts: expected a whole number, at least"),
+    "images": ({"images": 0}, "detection study, images: expected a whole number, at least"),
+    "seeds": ({"seeds": 0}, "detection study, seeds: expected a whole number, at least 1; got 0"),
     "alone": ({"beside": ("capsnet_small",)}, "expected another model than capsnet_small"),
     "too many": ({"train_images": 9999}, "digits.sample, n: expected 1 to 1257"),
 }

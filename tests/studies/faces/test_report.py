@@ -14,8 +14,8 @@ CAPSNET, CNN, POOLED = OPTIONS.models
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"faces": 0}, "faces study, faces: expected at least 1; got 0; take 1000"),
-        ({"seeds": 0}, "faces study, seeds: expected at least 1; got 0; take 3 or more"),
+        ({"faces": 0}, "faces study, faces: expected a whole number, at least 1; got 0"),
+        ({"seeds": 0}, "faces study, seeds: expected a whole number, at least 1; got 0"),
         ({"beside": ()}, "faces study, beside: expected at least one; got none"),
         ({"beside": ("cmn",)}, "unknown model 'cmn'; known: .*'cnn'"),
     ],

@@ -18,7 +18,7 @@ ACCURACY = {1: (95.0, 96.0), 3: (98.0, 98.4), 5: (98.1, 98.9)}
 FIGURES = ("iterations.svg", "routing.png", "squash.svg")
 REFUSED = {
     "none": ({"iterations": ()}, "iterations study, iterations: expected at least one; got none"),
-    "seeds": ({"seeds": 0}, "iterations study, seeds: expected at least 1; got 0; take 3 or more"),
+    "seeds": ({"seeds": 0}, "iterations study, seeds: expected a whole number, at least 1; got 0"),
     "unknown": ({"model": "capsnt"}, "unknown model 'capsnt'; known: "),
     "no routing": (
         {"model": "cnn"},

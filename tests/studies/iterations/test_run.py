@@ -60,7 +60,7 @@ def test_the_numbers_are_those_of_the_saved_networks(done, trained):
 
 def test_networks_of_one_seed_differ_only_in_the_iterations(done):
     for seed in (0, 1):
-        recipes = {r: OPTIONS.recipe_with(r, seed) for r in NAMES}
+        recipes = dict(zip(NAMES, OPTIONS.recipes(seed).values(), strict=True))
         assert recipes[1].model_options == {"iterations": 1}
         assert asdict(recipes[12]) == {**asdict(recipes[1]), "model_options": {"iterations": 12}}
         for r, recipe in recipes.items():

@@ -31,7 +31,6 @@ WORDS = {
     "test_images": 10_000,
     "empty_mse": 0.1,
     "angles": ["-45", "0", "45"],
-    "rotation_errors": {OURS: 2.0},
 }
 
 

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from torchcaps.analysis.eval_mode import eval_mode, require_decoder
+from torchcaps.analysis.eval_mode import eval_mode, require
 from torchcaps.models import Model
 
 # The paper's range: from -0.25 to 0.25 in steps of 0.05.
@@ -34,7 +34,7 @@ def perturb(
 
     Source: Sabour et al. 2017, figure 4.
     """
-    require_decoder(model, "perturb")
+    require("reconstructs", model, "perturb")
     with eval_mode(model) as device:
         out = model(image[None].to(device))
         winner = out.scores.argmax(-1)

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from torchcaps.analysis.eval_mode import eval_mode, require_decoder
+from torchcaps.analysis.eval_mode import eval_mode, require
 from torchcaps.analysis.pose.perturbation import OFFSETS, move
 from torchcaps.analysis.pose.shape import PERIOD, QUANTITIES, measure_shape
 from torchcaps.models import Model
@@ -67,16 +67,16 @@ def measure_pose_meaning(
     Raises a `ValueError` for a model without capsules or decoder, less than two images or less than
     three offsets (a line through two points always fits).
     """
-    net = require_decoder(model, "measure_pose_meaning")
+    require("reconstructs", model, "measure_pose_meaning")
     _check(len(images), offsets)
     poses, unmoved, slopes, fits = [], [], [], []
-    with eval_mode(net) as device:
+    with eval_mode(model) as device:
         for batch in images.split(batch_size):
             index = torch.full((len(batch),), label, device=device)
-            out = net(batch.to(device), index)
+            out = model(batch.to(device), index)
             poses.append(select_capsule(out.poses, index).cpu().double())
             unmoved.append(_quantities(out.reconstruction))
-            drawn = move(net, out.poses, index, offsets)
+            drawn = move(model, out.poses, index, offsets)
             moved = _quantities(drawn.flatten(0, 2)).unflatten(0, drawn.shape[:3])
             curves = _unwrapped(moved).movedim(2, -1)
             slope, fit = fit_line(torch.tensor(offsets).to(moved), curves, UNITS)

@@ -19,6 +19,7 @@ from torchcaps.data import ImageDataset
 from torchcaps.data.transforms import affine
 from torchcaps.models import Model
 from torchcaps.models.model import POSE
+from torchcaps.training.evaluation import label_for
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,7 @@ def measure_linear_equivariance(
     frame of its own. `each` is called after every transform, for whoever shows
     progress.
     """
+    datasets = Splits(*(label_for(model, part, "measure_linear_equivariance") for part in datasets))
     before = _represent(model, datasets, {})
     labels = Splits(*(dataset.labels for dataset in datasets))
     fits = {

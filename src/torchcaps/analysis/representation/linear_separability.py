@@ -7,32 +7,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from torchcaps.analysis.representation.pooling import Represent, pools_and_layers
+from torchcaps.analysis.representation.pooling import Represent
 from torchcaps.analysis.representation.ridge import ROUNDING, Ridge, Splits
-from torchcaps.models import Model
-
-
-def measure_linear_separability(
-    model: Model,
-    faces: Float[Tensor, "N C H W"],
-    twins: Mapping[str, Float[Tensor, "N C H W"]],
-) -> dict[str, float]:
-    """`linear_separability` in the pools of the model's first maps and in its layers.
-
-    Raises a `ValueError` for a model that does not begin with a convolution and ReLU.
-    """
-    device = next(model.parameters()).device
-    represent = pools_and_layers(model, "measure_linear_separability")
-    return linear_separability(represent, faces, twins, device=device)
 
 
 @torch.no_grad()
-def linear_separability(
+def measure_linear_separability(
     represent: Represent,
     faces: Float[Tensor, "N C H W"],
     twins: Mapping[str, Float[Tensor, "N C H W"]],
     *,
-    device: torch.device | None = None,
     batch_size: int = 50,
 ) -> dict[str, float]:
     """Percent of held-out faces and twins that a linear classifier of each representation gets
@@ -49,15 +33,16 @@ def linear_separability(
     count = len(faces)
     if count < 8 or not twins:
         raise ValueError(
-            f"linear_separability, faces and twins: expected at least 8 faces, to fit, choose and "
-            f"test on, and a kind of twins; got {count} and {len(twins)}; draw some hundreds"
+            "measure_linear_separability, faces and twins: expected at least 8 faces, "
+            f"to fit, choose and test on, and a kind of twins; got {count} and {len(twins)}; "
+            "draw some hundreds"
         )
     half, last = count // 2, count * 3 // 4
     bounds = Splits(slice(0, half), slice(half, last), slice(last, count))
-    of_faces = _all(represent, faces, device, batch_size)
+    of_faces = _all(represent, faces, batch_size)
     found: dict[str, list[float]] = {name: [] for name in of_faces}
     for images in twins.values():
-        of_twins = _all(represent, images, device, batch_size)
+        of_twins = _all(represent, images, batch_size)
         for name, here in of_faces.items():
             x = Splits(*(torch.cat([here[part], of_twins[name][part]]) for part in bounds))
             y = Splits(*(_sides(len(here[part])) for part in bounds))
@@ -68,10 +53,8 @@ def linear_separability(
     return {name: mean(shares) for name, shares in found.items()}
 
 
-def _all(
-    represent: Represent, images: Tensor, device: torch.device | None, batch_size: int
-) -> dict[str, Float[Tensor, "N _"]]:
-    batches = [represent(batch.to(device)) for batch in images.split(batch_size)]
+def _all(represent: Represent, images: Tensor, batch_size: int) -> dict[str, Float[Tensor, "N _"]]:
+    batches = [represent(batch) for batch in images.split(batch_size)]
     return {name: torch.cat([b[name].flatten(1).cpu() for b in batches]) for name in batches[0]}
 
 

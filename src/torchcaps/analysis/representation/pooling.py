@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from torchcaps.analysis.representation.ridge import ROUNDING
 from torchcaps.data.transforms import shift
 from torchcaps.models import Model
 from torchcaps.models.model import POSE
@@ -28,7 +29,8 @@ class PoolingMeasures:
 
     where $y_n$ is the twin of $x_n$, or $x_n$ shifted, and the face after the last is the first.
     0: f is the same for both. 1: they differ as much as two faces. So layers of different networks
-    can be compared. Where f is the same for all faces, it is 0 or infinite.
+    can be compared. Distances that are no more than `ROUNDING` of $\sum_n \| f(x_n) \|$ count as 0;
+    where f is the same for all faces, the ratio is 0 or infinite.
 
     twins: `twins[kind][representation]`.
     shifts: `shifts[pixels][representation]`, shifted to the right.
@@ -45,35 +47,20 @@ class PoolingMeasures:
         return {name: mean(kind[name] for kind in kinds) for name in kinds[0]}
 
 
-def measure_pooling(
-    model: Model,
-    faces: Float[Tensor, "N C H W"],
-    twins: Mapping[str, Float[Tensor, "N C H W"]],
-    *,
-    pixels: Sequence[int] = PIXELS,
-) -> PoolingMeasures:
-    """Compare faces with their twins by kind, and with the faces shifted to the right by `pixels`,
-    in POOLS and the layers of `model`.
-
-    Raises a `ValueError` for a model that does not begin with a convolution and ReLU, or less than
-    two faces.
-    """
-    device = next(model.parameters()).device
-    represent = pools_and_layers(model, "measure_pooling")
-    return compare_representations(represent, faces, twins, pixels=pixels, device=device)
-
-
 @torch.no_grad()
-def compare_representations(
+def measure_pooling(
     represent: Represent,
     faces: Float[Tensor, "N C H W"],
     twins: Mapping[str, Float[Tensor, "N C H W"]],
     *,
     pixels: Sequence[int] = PIXELS,
-    device: torch.device | None = None,
     batch_size: int = 50,
 ) -> PoolingMeasures:
-    """As `measure_pooling`, of anything that makes vectors `[B, ...]` by name of images."""
+    """Compare faces with their twins by kind, and with the faces shifted to the right by `pixels`,
+    in what `represent` makes of images: `pools_and_layers(model)`, or another.
+
+    Raises a `ValueError` for less than two faces.
+    """
     if len(faces) < 2:
         raise ValueError(
             f"measure_pooling, faces: expected at least 2, since distances are relative to those "
@@ -81,14 +68,19 @@ def compare_representations(
         )
     others: dict[str | None, Tensor] = {None: faces.roll(-1, 0), **twins}
     sums: dict[str | int | None, dict[str, float]] = {key: {} for key in (*others, *pixels)}
+    sizes: dict[str, float] = {}
     for chosen in torch.arange(len(faces)).split(batch_size):
-        here = faces[chosen].to(device)
-        found = represent(here)
+        here = faces[chosen]
+        found = {name: _rows_of(x) for name, x in represent(here).items()}
+        for name, x in found.items():
+            sizes[name] = sizes.get(name, 0.0) + x.norm(dim=1).sum().item()
         for key in sums:
-            there = shift(here, key, 0) if isinstance(key, int) else others[key][chosen].to(device)
+            there = shift(here, key, 0) if isinstance(key, int) else others[key][chosen]
             for name, moved in represent(there).items():
-                apart = (moved - found[name]).flatten(1).norm(dim=1).sum().item()
+                apart = (_rows_of(moved) - found[name]).norm(dim=1).sum().item()
                 sums[key][name] = sums[key].get(name, 0.0) + apart
+    for apart in sums.values():
+        apart.update({name: 0.0 for name, size in sizes.items() if apart[name] <= ROUNDING * size})
     between = sums[None]
     return PoolingMeasures(
         twins={kind: _relative(sums[kind], between) for kind in twins},
@@ -119,7 +111,7 @@ def pooled_pair(
     images = torch.stack([face, twin])
     device = next(model.parameters()).device
     first = next(iter(model.representations(images.to(device)).values()))
-    maps = _as_maps(first, model, "pooled_pair").cpu()
+    maps = _as_maps(first, model).cpu()
     channel = int(maps[0].flatten(1).var(1).argmax())
     return {
         "image": images.mean(1),
@@ -127,29 +119,35 @@ def pooled_pair(
     }
 
 
-def pools_and_layers(model: Model, where: str) -> Represent:
+def pools_and_layers(model: Model) -> Represent:
     """A function from images `[B, C, H, W]` to the model's first maps, as POOLS, and its layers.
 
     The pose of the predicted class is left out: poses of different classes have no distance. A
-    `ValueError` for a model whose first layer is not a map is raised on use.
+    `ValueError` for a model that does not begin with a convolution and ReLU is raised on use.
     """
 
     def represent(images: Tensor) -> dict[str, Tensor]:
-        (_, first), *later = model.representations(images).items()
-        named = {name: layer.flatten(1) for name, layer in later if name != POSE}
-        return {**pools(_as_maps(first, model, where)), "image": images.flatten(1), **named}
+        device = next(model.parameters()).device
+        (_, first), *later = model.representations(images.to(device)).items()
+        named = {name: layer for name, layer in later if name != POSE}
+        return {**pools(_as_maps(first, model)), "image": images, **named}
 
     return represent
 
 
-def _as_maps(first: Tensor, model: Model, where: str) -> Float[Tensor, "B C h w"]:
+def _as_maps(first: Tensor, model: Model) -> Float[Tensor, "B C h w"]:
     """The first layer of a model, before anything is pooled."""
     if first.ndim != 4:
         raise ValueError(
-            f"{where}, model: expected one that begins with a convolution and ReLU; got "
+            f"pools, model: expected one that begins with a convolution and ReLU; got "
             f"{model.name}, whose maps have orientations; take a capsnet, cnn or pooled_cnn"
         )
     return first
+
+
+def _rows_of(x: Tensor) -> Float[Tensor, "B _"]:
+    """In float64, on the CPU, since not every device has it."""
+    return x.flatten(1).cpu().double()
 
 
 def _relative(apart: Mapping[str, float], between: Mapping[str, float]) -> dict[str, float]:

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from torchcaps.analysis.eval_mode import eval_mode
+from torchcaps.analysis.eval_mode import answer
 from torchcaps.analysis.metrics import auroc
 from torchcaps.models import Model
 
@@ -66,14 +66,9 @@ def measure_scrambled(
     return ScrambledTest(class_scores(model, faces, label), of_twins)
 
 
-@torch.no_grad()
-def class_scores(
-    model: Model, images: Float[Tensor, "N C H W"], label: int, *, batch_size: int = 250
-) -> ClassScores:
+def class_scores(model: Model, images: Float[Tensor, "N C H W"], label: int) -> ClassScores:
     """The scores of every image for the class `label`."""
-    with eval_mode(model) as device:
-        outs = [model(batch.to(device)).scores for batch in images.split(batch_size)]
-    scores = torch.cat(outs).double().cpu()
+    scores = answer(model, images).scores.double()
     logits = model.score_kind == "logits"
     # The logarithm keeps apart what is 1 to the last bit as a probability.
     evidence = scores.log_softmax(-1) if logits else scores

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from torchcaps.analysis.eval_mode import require_decoder
+from torchcaps.analysis.eval_mode import require
 from torchcaps.analysis.robustness.detectors import reconstruction_error
 from torchcaps.analysis.robustness.pgd import (
     Ball,
@@ -21,6 +21,7 @@ from torchcaps.analysis.robustness.pgd import (
     maximize,
 )
 from torchcaps.models import Model, Output
+from torchcaps.options import check_sizes
 
 
 def fgsm(
@@ -57,29 +58,27 @@ def pgd(
     *,
     steps: int = 20,
     starts: int = 5,
-    step: float | None = None,
     seed: int = 0,
     batch_size: int = 250,
 ) -> Float[Tensor, "N C H W"]:
     r"""Projected gradient ascent of the `margin` m from random starts near each image:
 
     $$ x_0 \sim U[x - \epsilon, x + \epsilon], \qquad
-       x_{t+1} = \Pi\big(x_t + \alpha\,\mathrm{sign}\,\nabla m(x_t)\big), $$
+       x_{t+1} = \Pi\big(x_t + \tfrac\epsilon4\,\mathrm{sign}\,\nabla m(x_t)\big), $$
 
     where $\Pi$ keeps every pixel within epsilon of what it was and in [0, 1]. Of $x_0, \dots, x_T$
     from all starts, each image gets the one with the greatest margin.
 
     Args:
-        steps, step: T and $\alpha$; None takes $\epsilon / 4$.
+        steps: T.
         starts: how many $x_0$ are drawn for each image. Where one fails against a capsule network,
             another often succeeds.
         seed: of the starts, which do not depend on `batch_size`.
 
     Source: Madry et al. 2018, with the margin in place of the training's loss.
     """
-    check_attack("pgd", model, images, labels, epsilon, steps=steps, starts=starts)
-    first = _starts(images, epsilon, starts, seed)
-    return _maximized(model, _margin, images, labels, epsilon, first, step, steps, batch_size)
+    options = (epsilon, steps, starts, seed, batch_size)
+    return _maximized("pgd", model, _margin, images, labels, *options)
 
 
 def reconstructive(
@@ -90,7 +89,6 @@ def reconstructive(
     *,
     steps: int = 20,
     starts: int = 5,
-    step: float | None = None,
     seed: int = 0,
     batch_size: int = 250,
 ) -> Float[Tensor, "N C H W"]:
@@ -109,10 +107,9 @@ def reconstructive(
     Source: the reconstructive attack of Qin et al. 2020. Theirs takes steps of either kind in turn,
     with a weight between them; here each image takes the kind that it needs.
     """
-    require_decoder(model, "reconstructive")
-    check_attack("reconstructive", model, images, labels, epsilon, steps=steps, starts=starts)
-    first = _starts(images, epsilon, starts, seed)
-    return _maximized(model, _evasion, images, labels, epsilon, first, step, steps, batch_size)
+    require("reconstructs", model, "reconstructive")
+    options = (epsilon, steps, starts, seed, batch_size)
+    return _maximized("reconstructive", model, _evasion, images, labels, *options)
 
 
 def _margin(out: Output, images: Tensor, labels: Tensor) -> Tensor:
@@ -125,30 +122,30 @@ def _evasion(out: Output, images: Tensor, labels: Tensor) -> Tensor:
     return torch.where(ahead > 0, 1 - reconstruction_error(out.reconstruction, images), ahead)
 
 
-def _starts(images: Tensor, epsilon: float, starts: int, seed: int) -> Tensor:
-    """Random images in the ball of every image, [starts, N, C, H, W]."""
-    generator = torch.Generator().manual_seed(seed)
-    noise = 2 * torch.rand((starts, *images.shape), generator=generator) - 1
-    return Ball(images, epsilon).nearest(images + epsilon * noise.to(images))
-
-
 def _maximized(
+    where: str,
     model: Model,
     gain: Gain,
     images: Tensor,
     labels: Tensor,
     epsilon: float,
-    starts: Tensor,
-    step: float | None,
     steps: int,
+    starts: int,
+    seed: int,
     batch_size: int,
 ) -> Tensor:
-    """`maximize`, batch by batch."""
-    length = epsilon / 4 if step is None else step
+    """`maximize` from random images in the ball of every image, batch by batch."""
+    check_attack(where, model, images, labels, epsilon)
+    check_sizes(where, steps=steps, starts=starts)
+    generator = torch.Generator().manual_seed(seed)
+    noise = 2 * torch.rand((starts, *images.shape), generator=generator) - 1
     found = []
     with full_gradient_routing(model) as device:
         for some in torch.arange(len(images)).split(batch_size):
-            ball = Ball(images[some].to(device), epsilon)
-            true, first = labels[some].to(device), starts[:, some].to(device)
-            found.append(maximize(model, gain, true, ball, first, length, steps).to(images.device))
+            x, true = images[some].to(device), labels[some].to(device)
+            ball = Ball(x, epsilon)
+            first = ball.nearest(x + epsilon * noise[:, some].to(x))
+            found.append(
+                maximize(model, gain, true, ball, first, epsilon / 4, steps).to(images.device)
+            )
     return torch.cat(found)

@@ -3,11 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from torchcaps.analysis.eval_mode import eval_mode
+from torchcaps.analysis.eval_mode import abilities
 from torchcaps.analysis.metrics import auroc
 from torchcaps.analysis.robustness.attacks import fgsm, pgd, reconstructive
 from torchcaps.analysis.robustness.detectors import DetectorScores, detector_scores, threshold
@@ -130,9 +129,8 @@ def measure_detection(
 
 def attacks_on(model: Model) -> dict[str, Callable[..., Tensor]]:
     """Those that can be made on `model`."""
-    with torch.no_grad(), eval_mode(model) as device:
-        drawn = model(torch.zeros(1, *model.in_shape, device=device)).reconstruction is not None
-    return {FGSM: fgsm, PGD: pgd, **({RECONSTRUCTIVE: reconstructive} if drawn else {})}
+    adaptive = {RECONSTRUCTIVE: reconstructive} if abilities(model).reconstructs else {}
+    return {FGSM: fgsm, PGD: pgd, **adaptive}
 
 
 def _share(which: Tensor) -> float:

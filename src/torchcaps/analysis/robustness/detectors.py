@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from torchcaps.analysis.eval_mode import eval_mode
+from torchcaps.analysis.eval_mode import answer
 from torchcaps.models import Model
 
 RECONSTRUCTION, SCORE = "reconstruction", "score"
@@ -29,27 +29,19 @@ class DetectorScores:
     scores: Mapping[str, Float[Tensor, " N"]]
 
 
-@torch.no_grad()
-def detector_scores(
-    model: Model, images: Float[Tensor, "N C H W"], *, batch_size: int = 250
-) -> DetectorScores:
+def detector_scores(model: Model, images: Float[Tensor, "N C H W"]) -> DetectorScores:
     """Classify every image and score it by every detector of `model`.
 
     Source of the detector by reconstruction: DARCCC, Frosst, Sabour & Hinton 2018.
     """
-    scores, errors = [], []
-    with eval_mode(model) as device:
-        for batch in images.split(batch_size):
-            out = model(batch.to(device))
-            scores.append(out.scores.cpu().double())
-            if out.reconstruction is not None:
-                drawn = out.reconstruction.cpu().double()
-                errors.append(reconstruction_error(drawn, batch.cpu().double()))
-    found = torch.cat(scores)
+    out = answer(model, images)
+    found, by_error = out.scores.double(), {}
+    if out.reconstruction is not None:
+        drawn, images = out.reconstruction.double(), images.cpu().double()
+        by_error[RECONSTRUCTION] = reconstruction_error(drawn, images)
     # The logarithm keeps apart what is 1 to the last bit as a probability.
     logits = model.score_kind == "logits"
     doubt = -found.log_softmax(-1).amax(-1) if logits else 1 - found.amax(-1)
-    by_error = {RECONSTRUCTION: torch.cat(errors)} if errors else {}
     return DetectorScores(found.argmax(-1), {**by_error, SCORE: doubt})
 
 

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from torchcaps.analysis.eval_mode import eval_mode
+from torchcaps.analysis.eval_mode import abilities, eval_mode
 from torchcaps.models import Model, Output
 from torchcaps.ops import check_labels
 
@@ -73,7 +73,7 @@ def full_gradient_routing(model: Model) -> Iterator[torch.device]:
     where training takes couplings for constants: an attacker has no reason to. Gives its device,
     and leaves the model as it was. Raises a `ValueError` for routing that cannot be set so."""
     layers = [m for m in model.modules() if isinstance(getattr(m, "detach", None), bool)]
-    if not layers and _routes(model):
+    if not layers and abilities(model).routes:
         raise ValueError(
             f"full_gradient_routing, model: expected capsule layers with an attribute `detach`; "
             f"got {model.name}, which routes without one; set `detach = False` on its layer if "
@@ -90,15 +90,8 @@ def full_gradient_routing(model: Model) -> Iterator[torch.device]:
             layer.detach = kept
 
 
-def _routes(model: Model) -> bool:
-    with torch.no_grad(), eval_mode(model) as device:
-        return model.explain(torch.zeros(1, *model.in_shape, device=device)) is not None
-
-
-def check_attack(
-    where: str, model: Model, images: Tensor, labels: Tensor, epsilon: float, **counts: int
-) -> None:
-    """Raise a `ValueError` for what no attack can be made of; counts must be 1 or more."""
+def check_attack(where: str, model: Model, images: Tensor, labels: Tensor, epsilon: float) -> None:
+    """Raise a `ValueError` for what no attack can be made of."""
     check_labels(labels, len(images), model.num_classes, where)
     if model.num_classes < 2:
         raise ValueError(
@@ -110,6 +103,3 @@ def check_attack(
             f"{where}, epsilon: expected a change of a pixel from 0 to 1; got {epsilon}; "
             "divide by 255 if it counts grey levels"
         )
-    for name, count in counts.items():
-        if count < 1:
-            raise ValueError(f"{where}, {name}: expected at least 1; got {count}; take some more")

@@ -15,6 +15,7 @@ from torchcaps.analysis.metrics import spread
 from torchcaps.data import ImageDataset
 from torchcaps.data.transforms import affine
 from torchcaps.models import Model
+from torchcaps.training.evaluation import label_for
 
 # Every combination of these, by the arguments of `data.transforms.affine`.
 GRID: Mapping[str, Sequence[float]] = {
@@ -33,14 +34,12 @@ class SpatialAttack:
     everywhere: the share of images that are classified correctly under every transform of the grid,
         that is, if each image meets the transform that is worst for it.
     hardest: the transform of `least`, by the arguments of `affine`.
-    transforms: how many the grid has.
     """
 
     upright: list[float]
     least: list[float]
     everywhere: list[float]
     hardest: list[dict[str, float]]
-    transforms: int
 
     def mean(self) -> dict[str, float]:
         """Over seeds, by the name of the accuracy."""
@@ -70,11 +69,12 @@ def spatial_attack(
     """
     _check(grid)
     moves = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
-    found = SpatialAttack([], [], [], [], len(moves))
+    found = SpatialAttack([], [], [], [])
     for model in models:
-        correct = torch.stack([_correct(model, dataset, move, batch_size) for move in moves])
+        named = label_for(model, dataset, "spatial_attack")
+        correct = torch.stack([_correct(model, named, move, batch_size) for move in moves])
         shares = correct.double().mean(1).mul(100).tolist()
-        found.upright.append(_correct(model, dataset, {}, batch_size).double().mean().item() * 100)
+        found.upright.append(_correct(model, named, {}, batch_size).double().mean().item() * 100)
         found.least.append(min(shares))
         found.everywhere.append(100 * correct.all(0).double().mean().item())
         found.hardest.append(moves[shares.index(min(shares))])

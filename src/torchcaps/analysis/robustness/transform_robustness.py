@@ -13,6 +13,7 @@ from torchcaps.data.transforms import affine
 from torchcaps.models import Model, Output
 from torchcaps.registry import Registry
 from torchcaps.training import evaluate
+from torchcaps.training.evaluation import Evaluation
 
 Measure = Literal["accuracy", "score"]
 
@@ -33,28 +34,21 @@ TRANSFORMS.add("shift")(Transform("dx", 0.0, "pixels to the right"))
 TRANSFORMS.add("shear")(Transform("shear", 0.0, "pixels right per pixel down"))
 
 
-class TransformResult(NamedTuple):
-    """A test on moved images. score: the mean over them of what the true class gets, the length of
-    its capsule, or its probability where there are no capsules. The rest as in `Evaluation`."""
-
-    accuracy: float
-    score: float
-    reconstruction_mse: float | None
-    images: int
-
-
 @dataclass(frozen=True)
 class TransformCurve:
-    """`tests[seed][k]` is the test with the images moved by `amounts[k]` of `transform`."""
+    """`tests[seed][k]` is the test with the images moved by `amounts[k]` of `transform`; its loss
+    is the score, the mean of what the true class gets: the length of its capsule or its activation,
+    or the softmax of its logit."""
 
     transform: str
     amounts: tuple[float, ...]
-    tests: list[list[TransformResult]]
+    tests: list[list[Evaluation]]
 
     def seeds(self, k: int, what: Measure = "accuracy") -> list[float]:
         """At `amounts[k]`, one a seed: the accuracy in percent, or the score from 0 to 1."""
-        unit = 100 if what == "accuracy" else 1
-        return [unit * getattr(tests[k], what) for tests in self.tests]
+        if what == "score":
+            return [tests[k].loss for tests in self.tests]
+        return [100 * tests[k].accuracy for tests in self.tests]
 
     def mean(self, what: Measure = "accuracy") -> list[float]:
         """At each amount, over the seeds."""
@@ -83,21 +77,22 @@ def measure_transform(
     for model in models:
         row = []
         for amount in amounts:
-            done = evaluate(model, dataset, TrueScore(), transform=_mover(move, amount))
-            row.append(
-                TransformResult(done.accuracy, done.loss, done.reconstruction_mse, done.images)
-            )
+            row.append(evaluate(model, dataset, _TrueScore(model), transform=_mover(move, amount)))
             each()
         tests.append(row)
     return TransformCurve(transform, tuple(amounts), tests)
 
 
-class TrueScore(nn.Module):
+class _TrueScore(nn.Module):
     """The mean score of the true class. It takes a loss's place, so that one evaluator counts
     every image once, whatever the batches and however many the processes."""
 
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.logits = model.score_kind == "logits"
+
     def forward(self, out: Output, images: Tensor, labels: Tensor) -> Tensor:
-        scores = out.scores.softmax(-1) if out.poses is None else out.scores
+        scores = out.scores.softmax(-1) if self.logits else out.scores
         return scores.gather(1, labels[:, None]).mean()
 
 

@@ -6,12 +6,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from torchcaps.analysis.eval_mode import eval_mode, require_routing
+from torchcaps.analysis.eval_mode import eval_mode, require
 from torchcaps.analysis.routing.couplings import CouplingStatistics, CouplingSums
 from torchcaps.data import ImageDataset
 from torchcaps.models import Explanation, Model
 from torchcaps.ops import lengths
 from torchcaps.ops.routing.dynamic import routing_softmax
+from torchcaps.training.evaluation import label_for
 
 # A capsule is dead if it is shorter than this on every image.
 DEAD = 0.05
@@ -58,7 +59,8 @@ def measure_routing(
 
     Raises a `ValueError` for a model without class capsules by routing.
     """
-    require_routing(model, "measure_routing")
+    require("routes", model, "measure_routing")
+    dataset = label_for(model, dataset, "measure_routing")
     sums, predicted, children, parents = CouplingSums(), [], [], []
     generator = torch.Generator().manual_seed(seed)
     with eval_mode(model):

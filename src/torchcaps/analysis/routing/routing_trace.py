@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from torchcaps.analysis.eval_mode import eval_mode, require_routing
+from torchcaps.analysis.eval_mode import eval_mode, require
 from torchcaps.models import Model
 from torchcaps.models.receptive_field import ReceptiveField
 from torchcaps.ops import lengths
@@ -55,7 +55,7 @@ def trace_routing(
 
     Raises a `ValueError` for a model without class capsules by routing.
     """
-    require_routing(model, "trace_routing")
+    require("routes", model, "trace_routing")
     with eval_mode(model) as device:
         found = model.explain(image[None].to(device), iterations)
     assert found is not None

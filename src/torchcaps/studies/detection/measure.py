@@ -1,60 +1,10 @@
 """What the detection study measures of its networks."""
 
-from rich.progress import Progress
-from torch import Tensor
-
-from torchcaps.analysis.robustness.detection import (
-    PGD,
-    Attacked,
-    Detection,
-    attacks_on,
-    make_attacks,
-)
-from torchcaps.models import Model
+from torchcaps.analysis.robustness.detection import Detection
 from torchcaps.studies.results import Results
 
 # False positive rates of the curves, on the validation images.
 RATES = tuple(k / 100 for k in range(21))
-
-
-def transferred(maker: str) -> str:
-    """The name of the attack that was made on another network."""
-    return f"PGD from {maker}"
-
-
-def attack_all(
-    models: dict[str, Model],
-    images: Tensor,
-    labels: Tensor,
-    epsilons: tuple[float, ...],
-    epsilon: float,
-    *,
-    steps: int,
-    starts: int,
-    seed: int,
-    progress: Progress,
-) -> dict[str, dict[Attacked, Tensor]]:
-    """The attacked images for every network: by attacks on itself at all epsilons, and at
-    `epsilon` by PGD on the second network."""
-    made = {}
-    for name, model in models.items():
-        total = len(epsilons) * len(attacks_on(model))
-        task = progress.add_task(f"attacking {name}, seed {seed}", total=total)
-        made[name] = make_attacks(
-            model,
-            images,
-            labels,
-            epsilons,
-            steps=steps,
-            starts=starts,
-            seed=seed,
-            each=lambda task=task: progress.advance(task),
-        )
-    maker = list(models)[1]
-    for name in models:
-        if name != maker:
-            made[name][transferred(maker), epsilon] = made[maker][PGD, epsilon]
-    return made
 
 
 def add_detections(

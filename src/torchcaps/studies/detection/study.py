@@ -4,18 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor
 
-from torchcaps.analysis.eval_mode import eval_mode, require_decoder
+from torchcaps.analysis.eval_mode import answer, require
 from torchcaps.analysis.robustness.detection import (
     FGSM,
     PGD,
     RECONSTRUCTIVE,
+    Attacked,
     Detection,
+    attacks_on,
+    make_attacks,
     measure_detection,
 )
 from torchcaps.analysis.robustness.detectors import RECONSTRUCTION, SCORE, detector_scores
@@ -23,8 +25,8 @@ from torchcaps.analysis.robustness.out_of_distribution import out_of_distributio
 from torchcaps.figures.detection import Line, Pair, pair_rows, rate_panels
 from torchcaps.models import Model
 from torchcaps.studies.catalogue import Finding, Study
-from torchcaps.studies.detection.measure import RATES, add_detections, attack_all
-from torchcaps.studies.experiment import Comparison, finish
+from torchcaps.studies.detection.measure import RATES, add_detections
+from torchcaps.studies.experiment import Comparison, OnDataset, finish
 from torchcaps.studies.report import listed
 from torchcaps.studies.results import Results
 
@@ -33,7 +35,7 @@ SHARES = (0.25, 0.5, 0.75, 1.0, 1.5)
 
 
 @dataclass(frozen=True)
-class DetectionOptions(Comparison):
+class DetectionOptions(OnDataset, Comparison):
     """Options of the study. The model must have a decoder."""
 
     study = "detection"
@@ -42,10 +44,6 @@ class DetectionOptions(Comparison):
     """The models it is compared with. Attacks on the first are transferred to the others."""
     epochs: int = 60
     """Passes over the training images."""
-    data: str = "digits"
-    """Dataset, one of `torchcaps datasets`."""
-    root: str | None = None
-    """Folder of the data files (default: $TORCHCAPS_DATA, then the user's cache)."""
     epsilon: float = 0.2
     """Largest change of a pixel (0 to 1) by an attack; also 1/4 to 3/2 of it are tried."""
     steps: int = 20
@@ -70,12 +68,7 @@ class DetectionOptions(Comparison):
                 f"detection study, false_positive_rate: expected a share from 0 to below 1; got "
                 f"{self.false_positive_rate}; take 0.05"
             )
-        for name, usual in (("steps", 20), ("starts", 5), ("images", 500)):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"detection study, {name}: expected at least 1; got {getattr(self, name)}; "
-                    f"take {usual}"
-                )
+        self.check_sizes("steps", "starts", "images")
 
     @property
     def epsilons(self) -> tuple[float, ...]:
@@ -84,7 +77,8 @@ class DetectionOptions(Comparison):
     def check(self) -> None:
         """Raise a `ValueError` for what a later run of the study would trip over."""
         train_set = self.recipe(self.model, 0).load_data("train")
-        require_decoder(self.recipe(self.model, 0).build_model(train_set), "detection study")
+        model = self.recipe(self.model, 0).build_model(train_set)
+        require("reconstructs", model, "detection study")
         super().check()
 
 
@@ -101,17 +95,7 @@ def run(options: DetectionOptions, folder: Path, quiet: bool, device: str = "aut
     with Progress(console=Console(stderr=True), disable=quiet) as progress:
         for seed in range(options.seeds):
             these = {name: seeds[seed] for name, seeds in models.items()}
-            attacked = attack_all(
-                these,
-                images,
-                labels,
-                options.epsilons,
-                options.epsilon,
-                steps=options.steps,
-                starts=options.starts,
-                seed=seed,
-                progress=progress,
-            )
+            attacked = _attack_all(these, images, labels, options, seed, progress)
             for name, model in these.items():
                 found[name].append(
                     measure_detection(model, validation, images, labels, attacked[name], others)
@@ -122,7 +106,6 @@ def run(options: DetectionOptions, folder: Path, quiet: bool, device: str = "aut
     for name, seeds in found.items():
         add_detections(results, name, seeds, options.epsilon, options.false_positive_rate)
     sheets = {"clean": images, **shown, **others}
-    known = names_of(results, options)
     return finish(
         options,
         results,
@@ -133,50 +116,55 @@ def run(options: DetectionOptions, folder: Path, quiet: bool, device: str = "aut
             "success.svg": success_figure(results, options),
             "reconstructions.png": pictures_figure(results, models[options.model][0], sheets),
         },
-        table(results, options, known["attacks"]),
+        table(results, options),
         validation_images=len(validation),
         test_images=count,
         kinds=list(others),
-        **known,
     )
 
 
-def names_of(results: Results, options: DetectionOptions) -> dict[str, dict[str, list[str]]]:
-    """By model, its attacks at the epsilon of the table and its detectors."""
-    ending = f", {options.epsilon:g}"
-    return {
-        "attacks": {
-            name: [
-                condition.removesuffix(ending)
-                for condition in results.names("condition", model=name, metric="success_rate")
-                if condition.endswith(ending)
-            ]
-            for name in options.models
-        },
-        "detectors": {
-            name: results.names("condition", model=name, metric="threshold")
-            for name in options.models
-        },
-    }
+def _attack_all(
+    models: dict[str, Model],
+    images: Tensor,
+    labels: Tensor,
+    options: DetectionOptions,
+    seed: int,
+    progress: Progress,
+) -> dict[str, dict[Attacked, Tensor]]:
+    """The attacked images for every network: by attacks on itself at all epsilons, and at the
+    epsilon of the table by PGD on the second network."""
+    made = {}
+    for name, model in models.items():
+        total = len(options.epsilons) * len(attacks_on(model))
+        task = progress.add_task(f"attacking {name}, seed {seed}", total=total)
+        made[name] = make_attacks(
+            model, images, labels, options.epsilons,
+            steps=options.steps, starts=options.starts, seed=seed,
+            each=lambda task=task: progress.advance(task),
+        )  # fmt: skip
+    maker = options.models[1]
+    for name in models:
+        if name != maker:
+            made[name][f"PGD from {maker}", options.epsilon] = made[maker][PGD, options.epsilon]
+    return made
 
 
-def table(
-    results: Results, options: DetectionOptions, attacks: dict[str, list[str]]
-) -> tuple[list[str], list[list[str]]]:
+def table(results: Results, options: DetectionOptions) -> tuple[list[str], list[list[str]]]:
     """Header and one row an attack on a model, in percent."""
-    rate = f"{options.false_positive_rate:g}"
+    rate, ending = f"{options.false_positive_rate:g}", f", {options.epsilon:g}"
     rows = [
         [
             name,
             attack,
-            results.cell(name, "success_rate", f"{attack}, {options.epsilon:g}", digits=1),
+            results.cell(name, "success_rate", attack + ending, digits=1),
             *(
                 results.cell(name, "undetected_rate", f"{attack}, {detector}, {rate}", digits=1)
                 for detector in (RECONSTRUCTION, SCORE)
             ),
         ]
         for name in options.models
-        for attack in attacks[name]
+        for condition in results.names("condition", model=name, metric="success_rate")
+        if (attack := condition.removesuffix(ending)) != condition
     ]
     header = ["model", "attack", "success (%)", "past decoder", "past score"]
     return header, rows
@@ -252,11 +240,10 @@ def pictures_figure(results: Results, model: Model, sheets: Mapping[str, Tensor]
     )
 
 
-@torch.no_grad()
 def _pairs(model: Model, images: Tensor, limit: float) -> list[Pair]:
     found = detector_scores(model, images)
-    with eval_mode(model) as device:
-        drawn = model(images.to(device)).reconstruction.cpu()
+    drawn = answer(model, images).reconstruction
+    assert drawn is not None
     return [
         Pair(image, drawing, f"{model.classes[int(k)]}   {error:.3f}", bool(error > limit))
         for image, drawing, k, error in zip(

@@ -29,23 +29,19 @@ from torchcaps.studies.equivariance.measure import (
     transforms,
     where,
 )
-from torchcaps.studies.experiment import Comparison, finish
+from torchcaps.studies.experiment import Comparison, OnDataset, finish
 from torchcaps.studies.faces.study import FacesOptions
 from torchcaps.studies.results import Results
 
 
 @dataclass(frozen=True)
-class EquivarianceOptions(Comparison):
+class EquivarianceOptions(OnDataset, Comparison):
     """Options of the study."""
 
     study = "equivariance"
 
     beside: tuple[str, ...] = ("equivariant_capsnet", "cnn", "pooled_cnn")
     """The models it is compared with."""
-    data: str = "digits"
-    """Dataset, one of `torchcaps datasets`."""
-    root: str | None = None
-    """Folder of the data files (default: $TORCHCAPS_DATA, then the user's cache)."""
     images: int = 1000
     """Maps are fitted, chosen and tested on at most this many images of each split."""
     faces_images: int = 1000
@@ -55,10 +51,7 @@ class EquivarianceOptions(Comparison):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.images < 1:
-            raise ValueError(
-                f"equivariance study, images: expected at least 1; got {self.images}; take 1000"
-            )
+        self.check_sizes("images")
 
     @property
     def faces(self) -> FacesOptions:

@@ -41,10 +41,7 @@ class FacesOptions(Comparison):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.faces < 1:
-            raise ValueError(
-                f"faces study, faces: expected at least 1; got {self.faces}; take 1000"
-            )
+        self.check_sizes("faces")
 
     def recipe(self, model: str, seed: int) -> Recipe:
         own = {"missing": self.missing}
@@ -66,7 +63,7 @@ def run(options: FacesOptions, folder: Path, quiet: bool, device: str = "auto") 
             accuracies, tests = [], []
             for model in seeds:
                 accuracies.append(100 * evaluate(model, test_set, model.make_loss()).accuracy)
-                label = test_set.classes.index("face")
+                label = model.classes.index("face")
                 tests.append(measure_scrambled(model, faces, twins, label))
                 progress.advance(task)
             add(results, name, accuracies, tests)

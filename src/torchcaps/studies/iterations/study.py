@@ -7,18 +7,16 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import Progress
 
-from torchcaps.analysis.eval_mode import require_routing
+from torchcaps.analysis.eval_mode import require
 from torchcaps.analysis.routing.measures import RoutingMeasures, measure_routing
 from torchcaps.analysis.routing.routing_trace import explain_routing
 from torchcaps.figures.iterations import iteration_curves
 from torchcaps.figures.routing import routing_diagram
 from torchcaps.figures.squash import squash_figure
-from torchcaps.models import Model
 from torchcaps.studies.catalogue import Finding, Study
-from torchcaps.studies.experiment import Cost, Experiment, finish
+from torchcaps.studies.experiment import OnDataset, finish
 from torchcaps.studies.report import listed
 from torchcaps.studies.results import Results
-from torchcaps.studies.runs import trained
 from torchcaps.training import Recipe
 
 TESTED = 10
@@ -33,17 +31,13 @@ PANELS = {
 
 
 @dataclass(frozen=True)
-class IterationsOptions(Experiment):
+class IterationsOptions(OnDataset):
     """Options of the study."""
 
     study = "iterations"
 
     model: str = "capsnet_small"
     """The model that is trained with different numbers of iterations."""
-    data: str = "digits"
-    """Dataset, one of `torchcaps datasets`."""
-    root: str | None = None
-    """Folder of the data files (default: $TORCHCAPS_DATA, then the user's cache)."""
     iterations: tuple[int, ...] = (1, 2, 3, 5, 10)
     """Routing iterations in training; every network is tested with 1 to 10."""
 
@@ -66,46 +60,44 @@ class IterationsOptions(Experiment):
     def tested(self) -> range:
         return range(1, 1 + max(TESTED, *self.names))
 
-    def recipe_with(self, iterations: int, seed: int) -> Recipe:
-        return replace(self.recipe(self.model, seed), model_options={"iterations": iterations})
+    def recipes(self, seed: int) -> dict[str, Recipe]:
+        plain = self.recipe(self.model, seed)
+        return {
+            name: replace(plain, model_options={"iterations": r}) for r, name in self.names.items()
+        }
 
-    def run_folder(self, folder: Path, iterations: int, seed: int) -> Path:
-        return folder / "models" / f"iterations-{iterations}-{seed}"
+    def run_folder(self, folder: Path, name: str, seed: int) -> Path:
+        return super().run_folder(folder, f"iterations-{name.partition(' ')[0]}", seed)
 
     def check(self) -> None:
         """Raise a `ValueError` for what a later run of the study would trip over."""
         recipe = self.recipe(self.model, 0)
-        train_set = recipe.load_data("train")
-        require_routing(recipe.build_model(train_set), "iterations study")
-        for iterations in self.names:
-            self.recipe_with(iterations, 0).build_model(train_set)
+        require("routes", recipe.build_model(recipe.load_data("train")), "iterations study")
+        super().check()
 
 
 def run(options: IterationsOptions, folder: Path, quiet: bool, device: str = "auto") -> Finding:
     """Train with every number of iterations and every seed, route the test images in many ways,
     write tables, figures and report."""
     test_set = options.recipe(options.model, 0).load_data("test")
-    models = {r: _train(options, r, folder, quiet, device) for r in options.names}
+    models = options.train(folder, quiet=quiet, device=device)
     results = Results()
     with Progress(console=Console(stderr=True), disable=quiet) as progress:
         task = progress.add_task("routing", total=len(models) * options.seeds)
-        for iterations, seeds in models.items():
+        for name, seeds in models.items():
             measures = []
             for seed, model in enumerate(seeds):
                 measures.append(
                     measure_routing(model, test_set, up_to=options.tested[-1], seed=seed)
                 )
                 progress.advance(task)
-            add(results, options.names[iterations], measures)
+            add(results, name, measures)
     image, _ = test_set[0]
-    example = explain_routing(models[options.usual][0], image)
+    example = explain_routing(models[options.names[options.usual]][0], image)
     return finish(
         options,
         results,
-        {
-            options.names[r]: Cost.of(seeds[0], options.run_folder(folder, r, 0))
-            for r, seeds in models.items()
-        },
+        options.costs(folder, models),
         folder,
         {
             "iterations.svg": iterations_figure(results, options),
@@ -116,21 +108,6 @@ def run(options: IterationsOptions, folder: Path, quiet: bool, device: str = "au
         test_images=len(test_set),
         verdicts=verdicts(results, options),
     )
-
-
-def _train(
-    options: IterationsOptions, iterations: int, folder: Path, quiet: bool, device: str
-) -> list[Model]:
-    """With every seed."""
-    return [
-        trained(
-            options.recipe_with(iterations, seed),
-            options.run_folder(folder, iterations, seed),
-            quiet=quiet,
-            device=device,
-        )
-        for seed in range(options.seeds)
-    ]
 
 
 def add(results: Results, name: str, seeds: list[RoutingMeasures]) -> None:

@@ -4,28 +4,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import Progress
-from torch import Tensor
 
-from torchcaps.analysis.eval_mode import eval_mode
+from torchcaps.analysis.eval_mode import abilities, answer
+from torchcaps.analysis.pose.angle_following import measure_angle_following
 from torchcaps.analysis.pose.perturbation import perturb
 from torchcaps.analysis.robustness.transform_robustness import measure_transform
 from torchcaps.data import ImageDataset
-from torchcaps.data.transforms import rotate
 from torchcaps.figures.curves import accuracy_curves
 from torchcaps.figures.images import image_grid
 from torchcaps.models import Model
 from torchcaps.studies.catalogue import Finding, Study
-from torchcaps.studies.experiment import Comparison, finish
-from torchcaps.studies.results import Results, Row
+from torchcaps.studies.experiment import Comparison, OnDataset, finish
+from torchcaps.studies.results import Results
 from torchcaps.training.recipe import Schedule
 
 
 @dataclass(frozen=True)
-class RotationOptions(Comparison):
+class RotationOptions(OnDataset, Comparison):
     """Options of the study. All models are trained alike."""
 
     study = "rotation"
@@ -34,10 +32,6 @@ class RotationOptions(Comparison):
     """The model that the others are compared with."""
     beside: tuple[str, ...] = ("capsnet_small", "cnn")
     """The models it is compared with."""
-    data: str = "digits"
-    """Dataset, one of `torchcaps datasets`."""
-    root: str | None = None
-    """Folder of the data files (default: $TORCHCAPS_DATA, then the user's cache)."""
     lr: float = 3e-3
     """Adam's learning rate at the start."""
     schedule: Schedule = "cosine"
@@ -63,9 +57,9 @@ def run(options: RotationOptions, folder: Path, quiet: bool, device: str = "auto
         for name, seeds in models.items():
             task = progress.add_task(f"testing {name}", total=len(seeds) * len(options.angles))
             measure(results, seeds, test_set, options.angles, lambda t=task: progress.advance(t))
-    examples = {name: seeds[0] for name, seeds in models.items()}
-    drawn = next((model for model in examples.values() if reconstructs(model)), None)
-    moved = next((m for m in examples.values() if reconstructs(m) and not m.orientations), None)
+    drawing = [seeds[0] for seeds in models.values() if abilities(seeds[0]).reconstructs]
+    drawn = next(iter(drawing), None)
+    moved = next((model for model in drawing if not model.orientations), None)
     figures = {"rotation.svg": rotation_figure(results, options)}
     if drawn is not None:
         figures["reconstructions.png"] = reconstructions_figure(drawn, test_set)
@@ -84,13 +78,6 @@ def run(options: RotationOptions, folder: Path, quiet: bool, device: str = "auto
         moved=moved,
         empty_mse=float(images.square().mean()),
         angles=[f"{angle:g}" for angle in options.angles],
-        rotation_errors={
-            name: max(
-                results.mean(name, "rotation_error", condition)
-                for condition in results.names("condition", metric="rotation_error")
-            )
-            for name in results.names("model", metric="rotation_error")
-        },
     )
 
 
@@ -104,40 +91,14 @@ def measure(
     """Add what one model reaches at every angle: accuracy, reconstruction error where it has a
     decoder, and the median error of the rotation that it reports where it reports one."""
     name = seeds[0].name
+    following = [measure_angle_following(model, test_set, angles) for model in seeds]
     curve = measure_transform(seeds, test_set, "rotation", angles, each=each)
-    upright = [_angles(model, test_set, 0) for model in seeds]
     for k, degrees in enumerate(angles):
         condition = f"{degrees:g}"
         results.add(name, "accuracy", curve.seeds(k), condition)
         errors = [test[k].reconstruction_mse for test in curve.tests]
         results.add(name, "reconstruction_mse", [e for e in errors if e is not None], condition)
-        for seed, (model, before) in enumerate(zip(seeds, upright, strict=True)):
-            after = _angles(model, test_set, degrees)
-            if before is not None and after is not None:
-                missed = (after - before - degrees + 180) % 360 - 180
-                error = float(missed.abs().median())
-                results.rows.append(Row(name, seed, condition, "rotation_error", error))
-
-
-@torch.no_grad()
-def _angles(model: Model, test_set: ImageDataset, degrees: float) -> Tensor | None:
-    """What the model reports for each image, rotated by `degrees`; None if it reports none."""
-    found = []
-    with eval_mode(model) as device:
-        for chosen in torch.arange(len(test_set)).split(250):
-            images = test_set.batch(chosen)[0].to(device)
-            angle = model.angle(model(rotate(images, degrees) if degrees else images))
-            if angle is None:
-                return None
-            found.append(angle.cpu())
-    return torch.cat(found)
-
-
-@torch.no_grad()
-def reconstructs(model: Model) -> bool:
-    with eval_mode(model) as device:
-        out = model(torch.zeros(1, *model.in_shape, device=device))
-    return out.poses is not None and out.reconstruction is not None
+        results.add(name, "rotation_error", [f[degrees] for f in following if f], condition)
 
 
 def table(results: Results, options: RotationOptions) -> tuple[list[str], list[list[str]]]:
@@ -168,18 +129,17 @@ def rotation_figure(results: Results, options: RotationOptions) -> Figure:
     )
 
 
-@torch.no_grad()
 def reconstructions_figure(model: Model, test_set: ImageDataset) -> Figure:
     """The first test image of each class, and what the model draws from its strongest capsule."""
     labels = test_set.labels.unique().tolist()[:10]
     images, _ = test_set.batch([int((test_set.labels == k).nonzero()[0]) for k in labels])
-    with eval_mode(model) as device:
-        out = model(images.to(device))
+    out = answer(model, images)
+    assert out.reconstruction is not None
     return image_grid(
-        [images, out.reconstruction.cpu()],
+        [images, out.reconstruction],
         title=f"Test images and their reconstructions by {model.name}",
         row_labels=["test image", "reconstruction"],
-        column_labels=[test_set.classes[k] for k in out.scores.argmax(-1).tolist()],
+        column_labels=[model.classes[k] for k in out.scores.argmax(-1).tolist()],
         xlabel="predicted class",
     )
 
@@ -189,7 +149,7 @@ def perturbation_figure(model: Model, test_set: ImageDataset) -> Figure:
     moved = perturb(model, test_set[0][0])
     return image_grid(
         [row.cpu() for row in moved.images],
-        title=f"One dimension of the pose at a time ({test_set.classes[moved.winner]})",
+        title=f"One dimension of the pose at a time ({model.classes[moved.winner]})",
         row_labels=[f"dim {d}" for d in range(len(moved.images))],
         column_labels=[f"{offset:+.2f}" if offset else "0" for offset in moved.offsets],
         xlabel="added to that dimension of the pose",
