@@ -43,7 +43,7 @@ def test_the_authors_style_routes_with_a_bias_and_full_gradient():
         series = tc.create_model("capsnet", (1, 28, 28), 10)
     assert isinstance(authors, CapsNet)
     assert isinstance(series, CapsNet)
-    assert (authors.capsules.detach, series.capsules.detach) == (False, True)
+    assert (authors.capsules.routing.detach, series.capsules.routing.detach) == (False, True)
     assert (authors.capsules.bias is None, series.capsules.bias is None) == (False, True)
     assert (authors.primary.gain, series.primary.gain) == (1 / 32, 1)
 

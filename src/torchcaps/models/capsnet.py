@@ -1,6 +1,6 @@
 """The CapsNet, from image to class capsules and back to the image."""
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from jaxtyping import Float, Int
@@ -8,13 +8,21 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from torchcaps.models.explanation import Explanation
-from torchcaps.models.model import Model, Output
-from torchcaps.models.options import check_choice, check_sizes
+from torchcaps.models.model import Model, Output, ScoreKind
 from torchcaps.models.receptive_field import Window, receptive_field
-from torchcaps.nn import CapsuleLoss, ConvDecoder, DenseCapsules, MLPDecoder, PrimaryCapsules
+from torchcaps.nn import (
+    ROUTINGS,
+    CapsuleLoss,
+    ConvDecoder,
+    DenseCapsules,
+    MLPDecoder,
+    PrimaryCapsules,
+    ScoreCrossEntropy,
+)
 from torchcaps.nn.sizes import conv_output
-from torchcaps.ops import check_labels, lengths, mask_capsules, select_capsule
+from torchcaps.ops import check_labels, mask_capsules, select_capsule
 from torchcaps.ops.precision import at_least_float32
+from torchcaps.options import check_choice, check_sizes
 
 Style = Literal["series", "sabour2017"]
 Decoder = Literal["mlp", "conv", "none"]
@@ -38,7 +46,9 @@ class CapsNet(Model):
         kernel_size: of the stem (stride 1) and of the primary capsules (stride 2).
         types, primary_dim: kinds of primary capsules and their size E.
         pose_dim: D.
-        iterations, leaky, detach: see `torchcaps.ops.route`.
+        routing: a name in `torchcaps.nn.ROUTINGS`; routing_options: its options.
+        iterations: of the routing; None takes its own (3 for dynamic routing).
+        leaky, detach: of dynamic routing, see `torchcaps.ops.dynamic_routing`.
         init_std: see `DenseCapsules`; ignored by the style sabour2017.
         decoder: "mlp", "conv" or "none".
         decoder_width: units of the MLP's first hidden layer (the second has twice as many), or
@@ -48,7 +58,6 @@ class CapsNet(Model):
     """
 
     name = "capsnet"
-    score_kind = "lengths"
 
     def __init__(
         self,
@@ -61,7 +70,9 @@ class CapsNet(Model):
         types: int = 32,
         primary_dim: int = 8,
         pose_dim: int = 16,
-        iterations: int = 3,
+        routing: str = "dynamic",
+        routing_options: dict[str, Any] | None = None,
+        iterations: int | None = None,
         leaky: bool = False,
         detach: bool = True,
         init_std: float | None = 0.01,
@@ -78,9 +89,11 @@ class CapsNet(Model):
             types=types,
             primary_dim=primary_dim,
             pose_dim=pose_dim,
-            iterations=iterations,
             decoder_width=decoder_width,
         )
+        check_choice("CapsNet", "routing", routing, list(ROUTINGS))
+        if iterations is not None:
+            check_sizes("CapsNet", iterations=iterations)
         if init_std is not None and init_std < 0:
             raise ValueError(
                 f"CapsNet, init_std: expected 0 or more; got {init_std}; None chooses it"
@@ -104,12 +117,15 @@ class CapsNet(Model):
             primary_dim,
             num_classes,
             pose_dim,
+            routing=routing,
+            routing_options=routing_options,
             iterations=iterations,
             bias=authors,
             leaky=leaky,
             detach=detach,
             init_std=init_std,
         )
+        self.score_kind: ScoreKind = self.capsules.routing.score_kind
         self.decoder = _make_decoder(
             decoder, num_classes * pose_dim if authors else pose_dim, self.in_shape, decoder_width
         )
@@ -122,14 +138,18 @@ class CapsNet(Model):
         self.check_images(images)
         if labels is not None:
             check_labels(labels, len(images), self.num_classes, "CapsNet")
-        poses = self.capsules(self.primary_capsules(images))
-        scores = lengths(poses)
+        poses, activations = capsules = self._route(self.primary_capsules(images))
+        scores = self.capsules.routing.scores(capsules)
         index = scores.argmax(-1) if labels is None else labels
-        return Output(scores, poses, scores, self.decode(poses, index))
+        return Output(scores, poses, activations, self.decode(poses, index))
 
     def primary_capsules(self, images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B I E"]:
         """The children that routing is given."""
         return self.primary(F.relu(self.stem(images)))
+
+    def _route(self, children: Float[Tensor, "B I E"]) -> Capsules:
+        out = self.capsules(children)
+        return out if isinstance(out, Capsules) else Capsules(out, lengths(out))
 
     def decode(
         self, poses: Float[Tensor, "B J D"], index: Int[Tensor, " B"]
@@ -142,6 +162,8 @@ class CapsNet(Model):
         return self.decoder(select_capsule(poses, index))
 
     def make_loss(self) -> nn.Module:
+        if self.score_kind == "logits":
+            return ScoreCrossEntropy()
         return CapsuleLoss(self.style)
 
     def representations(
@@ -149,28 +171,29 @@ class CapsNet(Model):
     ) -> dict[str, Tensor]:
         stem = F.relu(self.stem(images))
         children = self.primary(stem)
-        poses = self.capsules(children)
-        last = self.pose_layers(Output(lengths(poses), poses), labels)
+        capsules = self._route(children)
+        scores = self.capsules.routing.scores(capsules)
+        last = self.pose_layers(Output(scores, capsules.poses), labels)
         return {"stem": stem, "primary capsules": children, **last}
 
     def explain(
         self, images: Float[Tensor, "B C H W"], iterations: int | None = None
     ) -> Explanation:
         children = self.primary_capsules(images)
-        votes = at_least_float32(self.capsules.votes(children))
         history = self.capsules.explain(children, iterations).history
         assert history is not None
+        votes = at_least_float32(self.capsules.votes(children))
 
         def gather(couplings: Tensor) -> tuple[Tensor, Tensor]:
-            poses = self.capsules.gather(votes, couplings)
-            return poses, lengths(poses)
+            return self.capsules.gather(children, couplings)
 
         windows = [
             Window(conv.kernel_size[0], conv.stride[0], int(conv.padding[0]))
             for conv in (self.stem, self.primary.conv)
         ]
         field = receptive_field(windows, *self.in_shape[1:])
-        return Explanation(children, votes, history, gather, field, self.capsules.leaky)
+        leaky = bool(self.capsules.routing.options.get("leaky"))
+        return Explanation(children, votes, history, gather, field, leaky)
 
 
 def _make_decoder(
@@ -185,6 +208,8 @@ def _initialise_like_the_authors(model: CapsNet) -> None:
     """Truncated normal weights (0.05 in the stem, 0.1 elsewhere) and biases of 0.1."""
     with torch.no_grad():
         for name, parameter in model.named_parameters():
+            if ".routing." in name and not name.endswith("routing.bias"):
+                continue
             if name.endswith("bias"):
                 parameter.fill_(0.1)
             else:

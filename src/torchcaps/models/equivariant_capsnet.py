@@ -10,7 +10,6 @@ from torch.nn import functional as F
 
 from torchcaps.models.explanation import Explanation
 from torchcaps.models.model import Model, Output, outputs_of
-from torchcaps.models.options import check_choice, check_several, check_sizes
 from torchcaps.models.receptive_field import Layer, Window, receptive_field
 from torchcaps.nn import ConvDecoder, MLPDecoder
 from torchcaps.nn.equivariant import EquivariantCapsules
@@ -22,6 +21,7 @@ from torchcaps.ops import check_labels, select_capsule, unit_squash
 from torchcaps.ops.groups import rotate_pose
 from torchcaps.ops.groups_window import orientation_window, peak_angle
 from torchcaps.ops.precision import at_least_float32
+from torchcaps.options import check_choice, check_several, check_sizes
 
 Decoder = Literal["mlp", "conv", "none"]
 # Kernels of the three convolutions and the padding of the first, by the least number of pixels

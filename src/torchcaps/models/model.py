@@ -2,17 +2,16 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from huggingface_hub import PyTorchModelHubMixin
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from torchcaps.models.explanation import Explanation
+from torchcaps.nn.routing import ScoreKind
 from torchcaps.ops import select_capsule
 from torchcaps.ops.precision import at_least_float32
-
-ScoreKind = Literal["lengths", "activations", "logits"]
 
 # Layers that several models have: the J class capsules, and the one of the image's class.
 POSES = "class poses"

@@ -55,9 +55,10 @@ class _Weights(NamedTuple):
 
 
 Preset = Literal["series", "sabour2017"]
+RECONSTRUCTION = 0.0005
 _PRESETS: dict[str, _Weights] = {
-    "series": _Weights(1.0, "sum", 0.0005),
-    "sabour2017": _Weights(0.5, "mean", 0.0005),
+    "series": _Weights(1.0, "sum", RECONSTRUCTION),
+    "sabour2017": _Weights(0.5, "mean", RECONSTRUCTION),
 }
 
 
@@ -95,11 +96,15 @@ class CapsuleLoss(nn.Module):
 
 
 class ScoreCrossEntropy(nn.Module):
-    """Cross entropy of `out.scores` as logits: the loss of the networks without capsules."""
+    r"""Cross entropy of `out.scores` as logits, plus $0.0005 \sum_p (\hat x_p - x_p)^2$ where the
+    model draws: the loss of networks whose scores are logits."""
 
     def forward(
         self, out: ModelOutput, images: Float[Tensor, "B C H W"], labels: Integer[Tensor, " B"]
     ) -> Float[Tensor, ""]:
         batch, num_classes = out.scores.shape
         check_labels(labels, batch, num_classes, "ScoreCrossEntropy")
-        return F.cross_entropy(at_least_float32(out.scores), labels.long())
+        loss = F.cross_entropy(at_least_float32(out.scores), labels.long())
+        if out.reconstruction is None:
+            return loss
+        return loss + RECONSTRUCTION * reconstruction_loss(out.reconstruction, images)

@@ -186,7 +186,7 @@ def test_gradients_go_through_every_iteration_and_only_then(name):
     model = tc.create_model(name, (1, 8, 8), 3)
     capsules = model.capsules
     assert isinstance(capsules, nn.Module)
-    assert capsules.detach
+    assert capsules.routing.detach
     x, labels = torch.rand(2, 1, 8, 8), torch.zeros(2, dtype=torch.long)
     seen = []
 
@@ -199,7 +199,7 @@ def test_gradients_go_through_every_iteration_and_only_then(name):
         pgd(model, x, labels, 0.1, steps=1, starts=1)
         reconstructive(model, x, labels, 0.1, steps=1, starts=1)
     assert seen == [False] * 5
-    assert capsules.detach
+    assert capsules.routing.detach
 
 
 @pytest.mark.usefixtures("unchecked")
