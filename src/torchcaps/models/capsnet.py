@@ -20,7 +20,7 @@ from torchcaps.nn import (
     ScoreCrossEntropy,
 )
 from torchcaps.nn.sizes import conv_output
-from torchcaps.ops import check_labels, mask_capsules, select_capsule
+from torchcaps.ops import Capsules, check_labels, lengths, mask_capsules, select_capsule
 from torchcaps.ops.precision import at_least_float32
 from torchcaps.options import check_choice, check_sizes
 
