@@ -34,8 +34,9 @@ def check_several(where: str, name: str, sizes: object, count: int) -> None:
 def check_choice(where: str, name: str, value: object, known: Sequence[str]) -> None:
     """Raise a `ValueError` that lists `known` and the nearest unless `value` is one of them."""
     if not isinstance(value, str) or value not in known:
-        near = get_close_matches(value[:80], known, n=1) if isinstance(value, str) else []
-        hint = f"did you mean {near[0]!r}?" if near else f"take {known[0]!r}, the usual one"
+        folded = {name.casefold(): name for name in reversed(known)}
+        near = get_close_matches(str(value)[:80].casefold(), folded, n=1)
+        hint = f"did you mean {folded[near[0]]!r}?" if near else f"take {known[0]!r}, the usual one"
         raise ValueError(
             f"{where}, {name}: expected one of {', '.join(known)}; got {quote(value)}; {hint}"
         )

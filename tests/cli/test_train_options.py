@@ -102,7 +102,7 @@ def test_a_missing_file_is_named(refused):
         ("--lr inf", "--lr: expected float. Got value: inf; see torchcaps train --help"),
         (
             "--schedule cosin",
-            "--schedule: expected one of 'constant', 'cosine', 'sabour2017'. Got value: cosin; see",
+            "'CosineAnnealingWarmRestarts'; got cosin; did you mean 'cosine'?",
         ),
         ("--model-options 5", "--model-options: expected dict. Got value: 5; see torchcaps train"),
         ("--seed 9223372036854775808", "Recipe, seed: expected less than 2**63; got 92233720368"),

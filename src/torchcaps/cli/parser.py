@@ -126,6 +126,10 @@ def _explain(message: str, parser: ArgumentParser) -> str:
         text = re.sub(
             r"expected tuple\. Got value: (.*)", r"expected a list; got \1; try '[\1]'", text
         )
+        choice = re.fullmatch(r"(expected one of .*)\. Got value: (.*)", text)
+        near = choice and get_close_matches(choice[2], re.findall(r"'(.*?)'", choice[1]), n=1)
+        if choice and near:
+            text, help_line = f"{choice[1]}; got {choice[2]}", f"did you mean {near[0]!r}?"
         options = [action.dest for action in parser._actions if action.option_strings]
         name = _hyphens(f"--{key[1]}") if key[1].partition(".")[0] in options else key[1]
         return f"{name}: {text}; {help_line}"
