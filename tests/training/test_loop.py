@@ -42,7 +42,20 @@ def test_the_same_recipe_gives_the_same_run(recipe, whole_run, same_run, tmp_pat
 
 
 @pytest.mark.parametrize(
-    "changes", [{"seed": 1}, {"shift": 1}, {"subpixel": True}, {"lr": 2e-3}], ids=str
+    "changes",
+    [
+        {"seed": 1},
+        {"shift": 1},
+        {"subpixel": True},
+        {"flip": "vertical"},
+        {"rotate": 9.0},
+        {"brightness": 0.1},
+        {"contrast": 0.1},
+        {"lr": 2e-3},
+        {"accumulate": 2},
+        {"class_weights": "balanced"},
+    ],
+    ids=str,
 )
 def test_another_recipe_gives_another_run(recipe, whole_run, tmp_path, changes):
     other = train(recipe(epochs=1, **changes), tmp_path / "other", quiet=True)

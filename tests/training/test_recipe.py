@@ -197,3 +197,14 @@ def test_the_model_fits_the_data_and_takes_its_options():
     recipe = Recipe(model="cnn", model_options={"hidden": 5})
     model = recipe.build_model(recipe.load_data("test"))
     assert (model.in_shape, model.num_classes, model.config["hidden"]) == ((1, 8, 8), 10, 5)
+
+
+def test_a_change_of_colours_wants_colours():
+    with pytest.raises(ValueError, match="saturation: expected 0 for images of 1 channels, which"):
+        Recipe(saturation=0.2).load_data("train")
+
+
+def test_the_augmentation_is_what_the_recipe_says():
+    assert Recipe().augmentation() == (0, False, "none", 0.0, 0.0, 0.0, 0.0)
+    made = Recipe(shift=1, subpixel=True, flip="both", rotate=3.0, contrast=0.5).augmentation()
+    assert made == (1, True, "both", 3.0, 0.0, 0.5, 0.0)
