@@ -103,7 +103,7 @@ def test_best_keeps_the_first_of_the_best_epochs(recipe, tmp_path, monkeypatch):
     monkeypatch.setattr("torchcaps.training.loop.validate", scripted)
     save = tc.save_model
     monkeypatch.setattr(
-        "torchcaps.training.run_state.save_model", lambda m, f: (kept.append(f.name), save(m, f))
+        "torchcaps.training.run_state.save", lambda m, f: (kept.append(f.name), save(m, f))
     )
     train(recipe(epochs=4), tmp_path / "run", quiet=True)
     assert kept == ["run", "best", "run", "best", "run", "run"]

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from torchcaps.interrupt import Interrupted
     from torchcaps.training.begin import resume, train
     from torchcaps.training.evaluation import Evaluation, class_metrics, evaluate
+    from torchcaps.training.fit import Trained
     from torchcaps.training.recipe import Recipe
     from torchcaps.training.run_state import Diverged
 
@@ -16,6 +17,7 @@ __all__ = [
     "Evaluation",
     "Interrupted",
     "Recipe",
+    "Trained",
     "class_metrics",
     "evaluate",
     "resume",
@@ -29,6 +31,7 @@ __getattr__, __dir__ = lazy_names(
         "Evaluation": "torchcaps.training.evaluation:Evaluation",
         "Interrupted": "torchcaps.interrupt:Interrupted",
         "Recipe": "torchcaps.training.recipe:Recipe",
+        "Trained": "torchcaps.training.fit:Trained",
         "class_metrics": "torchcaps.training.evaluation:class_metrics",
         "evaluate": "torchcaps.training.evaluation:evaluate",
         "resume": "torchcaps.training.begin:resume",

@@ -1,4 +1,4 @@
-"""Beginning a run by its recipe, and going on with one."""
+"""Beginning a run, and going on with one."""
 
 from pathlib import Path
 
@@ -29,14 +29,7 @@ def train(
     all processes train one model; where one of them ends, the others raise a `ConnectionError`.
     """
     loop = _Loop(Materials.of(recipe), Path(folder), log, quiet, device)
-
-    def prepare() -> None:
-        run_folder.clear(loop.folder, overwrite=overwrite)
-        recipe.save(loop.folder / run_folder.CONFIG)
-
-    with taken(loop.folder, loop.remedy, prepare) as loop.stop:
-        loop.begin()
-        loop.run()
+    begin(loop, overwrite=overwrite)
     return loop.folder
 
 
@@ -58,8 +51,24 @@ def resume(
     recipe = Recipe.load(folder / run_folder.CONFIG)
     if epochs is not None:
         recipe = recipe.extended(epochs)
-    loop = _Loop(Materials.of(recipe), folder, log, quiet, device)
-    with taken(folder, loop.remedy, lambda: sweep(folder)) as loop.stop:
+    go_on(_Loop(Materials.of(recipe), folder, log, quiet, device))
+    return folder
+
+
+def begin(loop: _Loop, *, overwrite: bool) -> None:
+    """Train from the start, in a folder that is new, or an old run where `overwrite`."""
+
+    def prepare() -> None:
+        run_folder.clear(loop.folder, overwrite=overwrite)
+        loop.recipe.save(loop.folder / run_folder.CONFIG)
+
+    with taken(loop.folder, loop.remedy, prepare) as loop.stop:
+        loop.begin()
+        loop.run()
+
+
+def go_on(loop: _Loop) -> None:
+    """Train on from the last checkpoint in the folder."""
+    with taken(loop.folder, loop.remedy, lambda: sweep(loop.folder)) as loop.stop:
         loop.go_on()
         loop.run()
-    return folder

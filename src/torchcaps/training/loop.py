@@ -80,11 +80,7 @@ class _Loop(RunState):
 
     @property
     def over(self) -> bool:
-        """Whether all epochs are done, or the last `patience` of them brought nothing better."""
-        waited = self.place.epoch - self.place.best_epoch
-        return self.place.epoch >= self.recipe.epochs or waited >= (
-            self.recipe.patience or math.inf
-        )
+        return self.recipe.is_over(self.place.epoch, self.place.best_epoch)
 
     def run(self) -> None:
         """Train from the present place to the last epoch."""

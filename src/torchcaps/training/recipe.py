@@ -140,6 +140,11 @@ class Recipe:
         model.classes = dataset.classes
         return model
 
+    def is_over(self, epochs: int, best_epoch: int) -> bool:
+        """Whether a run of so many epochs is at its end, or nothing got better for `patience`."""
+        waited = self.patience is not None and epochs - best_epoch >= self.patience
+        return waited or epochs >= self.epochs
+
     def extended(self, epochs: int) -> Recipe:
         """The same with more epochs, for a run that goes on. Raises a `ValueError` where it would
         not end with the weights of a run that had them from the start."""

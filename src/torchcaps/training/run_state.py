@@ -6,13 +6,13 @@ from typing import Any
 import torch
 
 from torchcaps.data import match_classes
-from torchcaps.models import save_model
 from torchcaps.training import run_folder
 from torchcaps.training.batches import Batches
 from torchcaps.training.calibrate import calibrate
 from torchcaps.training.checkpoints import Checkpoint, save_checkpoint
 from torchcaps.training.materials import Materials
 from torchcaps.training.place import Place
+from torchcaps.training.plain import save
 from torchcaps.training.precision import Precision
 from torchcaps.training.recipe import Recipe
 
@@ -92,16 +92,16 @@ class RunState:
                 self.bare.gain = self.place.gain
             elif self.validation_set is not None:  # written by an earlier torchcaps, or logits
                 calibrate(self.bare, self.validation_set)
-            save_model(self.bare, self.folder)
+            save(self.bare, self.folder)
 
     def write_epoch(self, record: dict[str, Any]) -> None:
         """The checkpoint last: until it is there, the epoch counts as not done."""
         run_folder.append_metrics(self.folder, record)
         if self.place.gain is not None:
             self.bare.gain = self.place.gain
-        save_model(self.bare, self.folder)
+        save(self.bare, self.folder)
         if self.place.best_epoch == self.place.epoch:
-            save_model(self.bare, self.folder / run_folder.BEST)
+            save(self.bare, self.folder / run_folder.BEST)
         self.save_checkpoint()
 
     def save_checkpoint(self) -> None:
