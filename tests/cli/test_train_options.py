@@ -25,6 +25,7 @@ def recipe_of(cli, monkeypatch):
         monkeypatch.setattr(
             torchcaps.cli.train, "train", lambda recipe, *_, **__: recipes.append(recipe)
         )
+        monkeypatch.setattr(torchcaps.cli.train, "_finish", lambda folder: None)
         assert cli("train", *words).code == 0
         return recipes[0]
 
