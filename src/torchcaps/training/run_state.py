@@ -91,7 +91,7 @@ class RunState:
             if self.place.gain is not None:
                 self.bare.gain = self.place.gain
             elif self.validation_set is not None:  # written by an earlier torchcaps, or logits
-                calibrate(self.bare, self.validation_set)
+                calibrate(self.bare, self.validation_set, batch_size=self.batches.batch_size)
             save(self.bare, self.folder)
 
     def write_epoch(self, record: dict[str, Any]) -> None:
