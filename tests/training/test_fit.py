@@ -12,7 +12,7 @@ import torchcaps as tc
 from torchcaps.data import ImageDataset
 from torchcaps.models import Model, Output
 from torchcaps.nn import ScoreCrossEntropy
-from torchcaps.training import Recipe, train
+from torchcaps.training import Diverged, Recipe, train
 from torchcaps.training.run_folder import read_metrics
 
 SHORT = Recipe(epochs=3, batch_size=32, precision="fp32", lr=0.01)
@@ -168,6 +168,18 @@ def test_an_interruption_that_keeps_nothing_says_so(ctrl_c):
     digits, _ = pair()
     said = ctrl_c(lambda: tc.train(plain(), digits, recipe=SHORT, quiet=True), (2, 3))
     assert said == "stopped after epoch 1, batch 3; nothing is kept, since no out was given"
+    said = ctrl_c(lambda: tc.train(plain(), digits, recipe=SHORT, quiet=True), (3, 12))
+    assert said == "stopped after the last epoch; nothing is kept, since no out was given"
+
+
+def test_nothing_is_said_of_a_folder_that_is_gone(capfd):
+    digits, held = pair(64)
+    made = Recipe(epochs=9, patience=1, precision="fp32", lr=1e-9)
+    tc.train(plain(), digits, validation=held, recipe=made)
+    assert capfd.readouterr().err.endswith("stopped early: validation was best in epoch 1 of 2\n")
+    wild = Recipe(epochs=9, precision="fp32", lr=1e30)
+    with pytest.raises(Diverged, match="; nothing is kept, since no out was given; try a smaller"):
+        tc.train(plain(), digits, recipe=wild, quiet=True)
 
 
 class Noisy(Dataset):

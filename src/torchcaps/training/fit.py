@@ -86,11 +86,10 @@ def train(
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()) if out is None else out)
         loop = _Loop(materials, folder, None, quiet, device)
-        loop.remedy = (
-            "nothing is kept, since no out was given"
-            if out is None
-            else f"continue with the same call and resume=True (out={str(out)!r})"
-        )
+        loop.keeps = out is not None
+        loop.remedy = "nothing is kept, since no out was given"
+        if loop.keeps:
+            loop.remedy = f"continue with the same call and resume=True (out={str(out)!r})"
         if resume:
             _refuse_another(materials.recipe, folder)
             go_on(loop)

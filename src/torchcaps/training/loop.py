@@ -93,14 +93,15 @@ class _Loop(RunState):
                 while not self.over:
                     self.one_epoch()
                 if self.place.epoch < self.recipe.epochs:
+                    best = f"; its weights are in {self.folder / run_folder.BEST}"
                     self.progress.note(
                         f"stopped early: validation was best in epoch {self.place.best_epoch} of "
-                        f"{self.place.epoch}; its weights are in {self.folder / run_folder.BEST}"
+                        f"{self.place.epoch}{best if self.keeps else ''}"
                     )
                 if number := max(everywhere(self.stop.asked)):
                     # In its last step: this run is whole, but no other is to begin.
-                    text = f"stopped after the last epoch; {self.folder} is finished"
-                    raise Interrupted(text, number)
+                    whole = f"{self.folder} is finished" if self.keeps else self.remedy
+                    raise Interrupted(f"stopped after the last epoch; {whole}", number)
         finally:
             for tracker in self.accelerator.trackers:
                 tracker.finish()

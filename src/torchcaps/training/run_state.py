@@ -36,6 +36,7 @@ class RunState:
         self.recipe, self.bare, self.train_set, self.validation_set = materials
         self.folder, self.batches, self.optimizer = folder, batches, optimizer
         self.place = Place(classes=list(self.train_set.classes))
+        self.keeps = True  # whether the folder outlives the run
         self.remedy = f"continue with: torchcaps train --resume {folder}"
 
     @property
@@ -116,9 +117,10 @@ class RunState:
             )
 
     def diverged(self, what: str) -> Diverged:
-        epoch = self.place.epoch
-        kept = f"the weights of epoch {epoch} are kept in {self.folder}"
+        kept = "no epoch was finished to keep"
+        if self.place.epoch:
+            kept = f"the weights of epoch {self.place.epoch} are kept in {self.folder}"
         return Diverged(
-            f"{what}; {kept if epoch else 'no epoch was finished to keep'}; "
+            f"{what}; {kept if self.keeps else self.remedy}; "
             "try a smaller lr, precision fp32, or fewer routing iterations"
         )

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from matplotlib.figure import Figure
@@ -21,7 +22,6 @@ from torchcaps.models import Model
 from torchcaps.studies.catalogue import Finding, Study
 from torchcaps.studies.experiment import Comparison, finish
 from torchcaps.studies.results import Results, Row
-from torchcaps.training.recipe import Schedule
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class RotationOptions(Comparison):
     """Folder of the data files (default: $TORCHCAPS_DATA, then the user's cache)."""
     lr: float = 3e-3
     """Adam's learning rate at the start."""
-    schedule: Schedule = "cosine"
+    schedule: Literal["constant", "cosine", "sabour2017"] = "cosine"
     """Of the learning rate: constant, cosine to 0, or the authors' 0.96 every 2,000 steps."""
     shift: int = 0
     """Shift each training image by up to this many pixels, anew in every epoch."""
