@@ -111,6 +111,7 @@ def test_a_missing_file_is_named(refused):
             "--shift 1000000000",
             "Recipe, shift: expected less than 8, the smaller side of",
         ),
+        ("--optimizer sgd", "'ASGD'; got sgd; did you mean 'SGD'?"),
         ("--shift 8 --subpixel true", "Recipe, shift: expected less than 8, the smaller side of"),
         (
             "--data mnist --root ~nosuchuser",

@@ -200,7 +200,9 @@ def test_the_model_fits_the_data_and_takes_its_options():
 
 
 def test_a_change_of_colours_wants_colours():
-    with pytest.raises(ValueError, match="saturation: expected 0 for images of 1 channels, which"):
+    with pytest.raises(
+        ValueError, match=r"saturation: expected 0, since the images are not RGB \(cha"
+    ):
         Recipe(saturation=0.2).load_data("train")
 
 

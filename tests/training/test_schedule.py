@@ -64,7 +64,7 @@ def test_the_warm_up_rises_in_a_line_and_then_leaves_the_schedule_alone():
             {"step_siz": 2},
             "schedule_options of StepLR: .* got 'step_siz'; did you mean 'step_size'",
         ),
-        ({}, r"schedule_options: .* got {} \(.*step_size'\); correct them"),
+        ({}, r"schedule_options: .* got {} \(.*step_size'\); correct them by"),
         ({"step_size": "x"}, "schedule_options: expected values that torch takes; got {'step_size"),
         ({"step_size": 0}, "schedule_options: expected values that torch takes; got {'step_size"),
     ],

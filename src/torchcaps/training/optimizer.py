@@ -87,5 +87,5 @@ def build(field: str, make: Callable[[], T], options: Mapping[str, object]) -> T
     except (TypeError, ValueError, RuntimeError, ArithmeticError, KeyError) as error:
         raise ValueError(
             f"Recipe, {field}: expected values that torch takes; got {quote(dict(options))} "
-            f"({cut(error)}); correct them, or leave them out"
+            f"({cut(error)}); correct them by the documentation of torch"
         ) from None

@@ -66,8 +66,8 @@ def check_images(recipe: Recipe, in_shape: tuple[int, int, int]) -> None:
         )
     if recipe.saturation and channels != 3:
         raise ValueError(
-            f"Recipe, saturation: expected 0 for images of {channels} channels, which have no "
-            f"colours; got {recipe.saturation}; leave it out, or load RGB images"
+            "Recipe, saturation: expected 0, since the images are not RGB (channels: "
+            f"{channels}); got {recipe.saturation}; leave it out, or load RGB images"
         )
 
 
