@@ -21,6 +21,7 @@ from problems import Case, eager, textbook
 from timing import times
 from torchcaps.models import CapsNet, Model
 from torchcaps.nn import DenseCapsules
+from torchcaps.ops.routing import Dynamic
 from torchcaps.training.precision import FLOAT32, Precision, choose_precision
 
 
@@ -33,7 +34,9 @@ class Routed(nn.Module):
 
     def forward(self, u: Tensor) -> Tensor:
         c = self.capsules
-        return self.way(Case(u, c.weight, c.iterations, c.bias, c.leaky, c.detach))
+        a = c.routing.algorithm()
+        assert isinstance(a, Dynamic)
+        return self.way(Case(u, c.weight, a.iterations, a.bias, a.leaky, a.detach))
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         load_model,
         save_model,
     )
+    from torchcaps.training.fit import train
 
 __version__ = "0.1.0.dev0"
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "nn",
     "ops",
     "save_model",
+    "train",
     "training",
 ]
 
@@ -52,6 +54,7 @@ __getattr__, __dir__ = lazy_names(
         "nn": "torchcaps.nn",
         "ops": "torchcaps.ops",
         "save_model": "torchcaps.models:save_model",
+        "train": "torchcaps.training.fit:train",
         "training": "torchcaps.training",
     },
 )

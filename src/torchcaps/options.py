@@ -47,11 +47,22 @@ def check_several(where: str, name: str, sizes: object, count: int) -> None:
 def check_choice(where: str, name: str, value: object, known: Sequence[str]) -> None:
     """Raise a `ValueError` that lists `known` and the nearest unless `value` is one of them."""
     if not isinstance(value, str) or value not in known:
-        near = get_close_matches(value[:80], known, n=1) if isinstance(value, str) else []
-        hint = f"did you mean {near[0]!r}?" if near else f"take {known[0]!r}, the usual one"
+        near = nearest(str(value), known)
+        hint = f"did you mean {near!r}?" if near else f"take {known[0]!r}, the usual one"
         raise ValueError(
             f"{where}, {name}: expected one of {', '.join(known)}; got {quote(value)}; {hint}"
         )
+
+
+def nearest(name: str, known: Sequence[str]) -> str | None:
+    """The known name that is most like this one, in capitals or not.
+
+    >>> nearest("sgd", ["Adam", "SGD"])
+    'SGD'
+    """
+    folded = {each.casefold(): each for each in reversed(known)}
+    near = get_close_matches(name[:80].casefold(), folded, n=1)
+    return folded[near[0]] if near else None
 
 
 def check_types(where: str, taker: Callable[..., object], values: Mapping[str, object]) -> None:

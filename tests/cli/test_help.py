@@ -48,10 +48,10 @@ def test_every_option_of_a_study_is_explained(cli, study):
 
 def test_every_option_of_a_recipe_is_explained(cli):
     lines = " ".join(cli("train", "--help").out.split())
-    assert "--lr N Adam's learning rate at the start (default: 0.001)." in lines
+    assert "--lr N Learning rate at the start (default: 0.001)." in lines
     assert "--subpixel {true,false} Shift by up to half a pixel more" in lines
     assert "null" not in lines
-    assert "--schedule {constant,cosine,sabour2017}" in lines
+    assert "--schedule {constant,cosine,sabour2017,StepLR," in lines
 
 
 @pytest.mark.parametrize("words", [(), ("--help",), ("-h",), ("--list",)])

@@ -82,6 +82,12 @@ def test_an_unknown_name_lists_the_nearest(refused, words, text):
         (ValueError("wrong"), 2, "wrong"),
         (FileNotFoundError("no MNIST; put it there"), 2, "no MNIST; put it there"),
         (ArithmeticError("the loss became nan"), 1, "the loss became nan"),
+        (
+            RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+            1,
+            "memory ran out; take a smaller --batch-size (in training, --accumulate keeps the step "
+            "as it was) or another --device",
+        ),
         (KeyboardInterrupt("continue with X"), 130, "continue with X"),
         (KeyboardInterrupt(), 130, "stopped"),
         (

@@ -17,7 +17,7 @@ def test_a_run_is_a_folder_and_the_recipe_is_followed(cli, tmp_path):
     run = tmp_path / "run"
     files = {str(p.relative_to(run)) for p in run.rglob("*") if p.is_file()}
     assert files == {
-        "config.yaml", "metrics.jsonl", "config.json", "model.safetensors",
+        "config.yaml", "metrics.jsonl", "config.json", "model.safetensors", "learning_curve.png",
         "best/config.json", "best/model.safetensors", "checkpoint/state.safetensors",
     }  # fmt: skip
     recipe = Recipe(
@@ -38,6 +38,17 @@ def test_the_default_folder_tells_model_data_and_seed(cli, tmp_path):
     said = cli("train", *TINY, "--model", "cnn", "--seed", 5)
     assert said.out.startswith("runs/cnn-digits-5\n")
     assert tc.load_model(tmp_path / "runs" / "cnn-digits-5").name == "cnn"
+
+
+def test_with_patience_the_best_weights_are_named_and_the_curve_is_drawn_again(cli, tmp_path):
+    words = ["--train-images", "64", "--quiet", "--epochs", "3", "--patience", "3"]
+    said = cli("train", *words, "--out", "run")
+    assert said == (0, "run\ntest it with: torchcaps evaluate run/best\n", "")
+    curve = tmp_path / "run" / "learning_curve.png"
+    before = curve.read_bytes()
+    assert cli("train", "--resume", "run", "--epochs", "4", "--quiet").code == 0
+    assert curve.read_bytes() != before
+    assert cli("train", *words, "--out", "run", "--overwrite").code == 0
 
 
 def test_an_epoch_is_a_line_and_quiet_is_silent(cli):

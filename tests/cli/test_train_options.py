@@ -25,6 +25,7 @@ def recipe_of(cli, monkeypatch):
         monkeypatch.setattr(
             torchcaps.cli.train, "train", lambda recipe, *_, **__: recipes.append(recipe)
         )
+        monkeypatch.setattr(torchcaps.cli.train, "_finish", lambda folder: None)
         assert cli("train", *words).code == 0
         return recipes[0]
 
@@ -102,7 +103,7 @@ def test_a_missing_file_is_named(refused):
         ("--lr inf", "--lr: expected float. Got value: inf; see torchcaps train --help"),
         (
             "--schedule cosin",
-            "--schedule: expected one of 'constant', 'cosine', 'sabour2017'. Got value: cosin; see",
+            "'CosineAnnealingWarmRestarts'; got cosin; did you mean 'cosine'?",
         ),
         ("--model-options 5", "--model-options: expected dict. Got value: 5; see torchcaps train"),
         ("--seed 9223372036854775808", "Recipe, seed: expected less than 2**63; got 92233720368"),
@@ -110,6 +111,7 @@ def test_a_missing_file_is_named(refused):
             "--shift 1000000000",
             "Recipe, shift: expected less than 8, the smaller side of",
         ),
+        ("--optimizer sgd", "'ASGD'; got sgd; did you mean 'SGD'?"),
         ("--shift 8 --subpixel true", "Recipe, shift: expected less than 8, the smaller side of"),
         (
             "--data mnist --root ~nosuchuser",

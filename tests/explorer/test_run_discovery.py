@@ -61,6 +61,14 @@ def test_named_runs_are_sorted_by_what_they_were_trained_on(run, found):
     assert found(digits, digits)["digits"] == [digits]
 
 
+def test_a_run_that_stopped_early_is_finished(run, found):
+    folder = run("runs/a", epochs=0, patience=2)
+    for accuracies, finished in (([0.5, 0.4], []), ([0.5, 0.4, 0.5], [folder])):
+        lines = [{"epoch": k, "accuracy": value} for k, value in enumerate(accuracies, 1)]
+        (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        assert found()["digits"] == (finished or DIGITS)
+
+
 def test_of_a_study_the_lowest_seed_of_each_model_is_taken(run, found, tmp_path):
     for name in ("cnn-10", "cnn-2", "cnn-3", "capsnet_small-0", "other", "iterations-10-1"):
         run(f"study/models/{name}")

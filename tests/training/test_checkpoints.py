@@ -7,7 +7,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from torchcaps.training.checkpoints import Checkpoint, Place, save_checkpoint
+from torchcaps.training.checkpoints import Checkpoint, save_checkpoint
+from torchcaps.training.place import Place
 
 PLACE = Place(3, 7, 0.1 + 0.2, 0.95, {"bf16": False, "channels_last": True})
 
@@ -144,6 +145,8 @@ DAMAGES = {
     "batches of another type": placed(batches=True),
     "loss of NaN": placed(loss_sum=float("nan")),
     "accuracy of 200 %": placed(best_accuracy=2.0),
+    "best epoch negative": placed(best_epoch=-1),
+    "gain of nothing": placed(gain=0.0),
     "precision unknown": placed(precision={"bf16": 1, "channels_last": True}),
     "precision no table": placed(precision=None),
     "moment of another shape": tensor("optimizer.0.exp_avg", lambda t: t[:1, :, :1]),
@@ -173,6 +176,14 @@ def test_a_damaged_or_foreign_file_says_so_and_changes_nothing(saved, damage):
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
     assert str(moments) == str(optimizer.state_dict())
     assert torch.equal(torch.get_rng_state(), random)
+
+
+def test_the_place_of_an_older_file_is_read(saved):
+    """It knew neither the best epoch nor the gain."""
+    path, model, optimizer = saved
+    old = {k: v for k, v in asdict(PLACE).items() if k not in ("best_epoch", "gain")}
+    save_file(load_file(path), path, metadata={"place": json.dumps(old)})
+    assert load(path, model, optimizer) == PLACE
 
 
 def test_another_models_file_says_so(saved):

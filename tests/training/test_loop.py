@@ -5,10 +5,12 @@ import torch
 from safetensors.torch import load_file
 
 import torchcaps as tc
-from torchcaps.models import CNN
+from torchcaps.models import CNN, CapsNet
 from torchcaps.nn import CapsuleLoss
 from torchcaps.training import evaluate, train
+from torchcaps.training.calibrate import calibrate
 from torchcaps.training.run_folder import read_metrics
+from torchcaps.training.validation import Validation
 
 
 def test_a_run_is_the_documented_folder(whole_run):
@@ -40,7 +42,20 @@ def test_the_same_recipe_gives_the_same_run(recipe, whole_run, same_run, tmp_pat
 
 
 @pytest.mark.parametrize(
-    "changes", [{"seed": 1}, {"shift": 1}, {"subpixel": True}, {"lr": 2e-3}], ids=str
+    "changes",
+    [
+        {"seed": 1},
+        {"shift": 1},
+        {"subpixel": True},
+        {"flip": "vertical"},
+        {"rotate": 9.0},
+        {"brightness": 0.1},
+        {"contrast": 0.1},
+        {"lr": 2e-3},
+        {"accumulate": 2},
+        {"class_weights": "balanced"},
+    ],
+    ids=str,
 )
 def test_another_recipe_gives_another_run(recipe, whole_run, tmp_path, changes):
     other = train(recipe(epochs=1, **changes), tmp_path / "other", quiet=True)
@@ -82,16 +97,13 @@ def test_best_keeps_the_first_of_the_best_epochs(recipe, tmp_path, monkeypatch):
     accuracies = iter([0.5, 0.9, 0.9, 0.2])
     kept = []
 
-    def scripted(*_, **__):
-        return evaluate_result._replace(accuracy=next(accuracies))
+    def scripted(*_):
+        return Validation(next(accuracies), 1.0)
 
-    validation = recipe().load_data("validation")
-    model = recipe().build_model(validation)
-    evaluate_result = evaluate(model, validation, model.make_loss())
-    monkeypatch.setattr("torchcaps.training.loop.evaluate", scripted)
+    monkeypatch.setattr("torchcaps.training.loop.validate", scripted)
     save = tc.save_model
     monkeypatch.setattr(
-        "torchcaps.training.loop.save_model", lambda m, f: (kept.append(f.name), save(m, f))
+        "torchcaps.training.run_state.save", lambda m, f: (kept.append(f.name), save(m, f))
     )
     train(recipe(epochs=4), tmp_path / "run", quiet=True)
     assert kept == ["run", "best", "run", "best", "run", "run"]
@@ -148,3 +160,22 @@ def test_validation_takes_no_more_images_at_once_than_training(recipe, tmp_path,
     train(made, tmp_path / "run", quiet=True)
     assert max(shown) == 32
     assert sum(shown) == 128 + 180
+
+
+def test_one_pass_over_the_validation_images_serves_figures_and_calibration(
+    recipe, tmp_path, monkeypatch
+):
+    shown, plain = [], CapsNet.forward
+
+    def forward(self, images, labels=None):
+        shown.append(len(images))
+        return plain(self, images, labels)
+
+    monkeypatch.setattr(CapsNet, "forward", forward)
+    run = train(recipe(epochs=2), tmp_path / "run", quiet=True)
+    assert sum(shown) == 2 * (128 + 180)
+    monkeypatch.undo()
+    found = tc.load_model(run)
+    gain, found.gain = found.gain, 1.0
+    calibrate(found, recipe().load_data("validation"))
+    assert gain == pytest.approx(found.gain, rel=1e-4)

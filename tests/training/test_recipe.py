@@ -16,10 +16,24 @@ def test_a_recipe_comes_back_from_its_file(tmp_path):
         train_images=100,
         epochs=2,
         batch_size=7,
+        accumulate=3,
+        patience=4,
+        optimizer="SGD",
+        optimizer_options={"momentum": 0.9},
         lr=1.5e-5,
-        schedule="cosine",
+        weight_decay=1e-5,
+        schedule="StepLR",
+        schedule_options={"step_size": 2},
+        warmup=0.5,
+        clip=1.5,
+        class_weights="balanced",
         shift=2,
         subpixel=True,
+        flip="both",
+        rotate=7.5,
+        brightness=0.1,
+        contrast=0.2,
+        saturation=0.3,
         precision="bf16",
         seed=3,
         model_options={"hidden": 5, "channels": [2, 3]},
@@ -56,6 +70,23 @@ def test_what_a_file_leaves_out_is_the_default(tmp_path):
         ({"lr": True}, "Recipe, lr: expected a positive number; got True"),
         ({"seed": 2**63}, r"Recipe, seed: expected less than 2\*\*63; got 9223372036854775808"),
         ({"schedule": "cosin"}, "schedule: expected one of .* got 'cosin'; did you mean 'cosine'"),
+        ({"accumulate": 0}, "Recipe, accumulate: expected a whole number, at least 1; got 0"),
+        ({"patience": 0}, "Recipe, patience: expected a whole number, at least 1; got 0"),
+        ({"patience": 1.5}, "Recipe, patience: expected a whole number, at least 1; got 1.5"),
+        ({"optimizer": "adamw"}, "optimizer: expected one of .* got 'adamw'; did you mean 'AdamW'"),
+        ({"optimizer": "LBFGS"}, "optimizer: expected one of Adam, .* got 'LBFGS'"),
+        ({"optimizer_options": [1]}, r"optimizer_options: expected options by name; got \[1\]"),
+        ({"weight_decay": -1}, "weight_decay: expected 0 or more; got -1; 0.01 is usual"),
+        ({"warmup": -0.5}, "warmup: expected 0 or more; got -0.5; 5 is usual"),
+        ({"warmup": "1 epoch"}, "warmup: expected a number; got '1 epoch'"),
+        ({"clip": 0}, "clip: expected a positive number; got 0; 1 is usual"),
+        ({"class_weights": "balance"}, "class_weights: .* got 'balance'; did you mean 'balanced'"),
+        ({"flip": "left"}, "flip: expected one of none, horizontal, vertical, both; got 'left'"),
+        ({"rotate": 181}, "rotate: expected 0 to 180; got 181; 15 is usual"),
+        ({"brightness": 1.5}, "brightness: expected 0 to 1; got 1.5; 0.2 is usual"),
+        ({"contrast": -0.1}, "contrast: expected 0 to 1; got -0.1"),
+        ({"saturation": True}, "saturation: expected a number; got True"),
+        ({"schedule_options": {"gamma": 1}}, "schedule_options: expected none, since constant"),
         ({"precision": "fp16"}, "precision: expected one of auto, fp32, bf16; got 'fp16'; did you"),
     ],
     ids=str,
@@ -75,12 +106,15 @@ def test_values_that_make_no_run_are_named_in_code_and_in_files(tmp_path, values
         (None, "expected the config.yaml of a run; got FileNotFoundError; give the folder"),
         (b"epochs: [1, 2", "config.yaml: expected YAML; got ParserError"),
         (b"\xff\xfe\x00", "config.yaml: expected a configuration; got a file that is no text"),
-        (b"- epochs\n- 3\n", r"some of batch_size, data, .*; got \['epochs', 3\]; give the folder"),
+        (
+            b"- epochs\n- 3\n",
+            r"some of accumulate, batch_size, .*; got \['epochs', 3\]; give the folder",
+        ),
         (b"seed: 2026-13-45", "config.yaml: expected YAML; got ValueError"),
         (b"", "expected a recipe with some of"),
         (
             b"epochs: 3\nlayers: 5\n",
-            "a recipe with some of batch_size, .* got also layers; give",
+            "a recipe with some of accumulate, .* got also layers; give",
         ),
     ],
 )
@@ -145,25 +179,6 @@ def test_a_file_is_refused_before_it_can_do_harm(tmp_path, content, text):
         Recipe.load(tmp_path / "config.yaml")
 
 
-def test_a_constant_rate_stays():
-    assert {Recipe(lr=0.25).lr_at(step, 100) for step in (0, 1, 99)} == {0.25}
-
-
-def test_a_cosine_falls_to_zero_and_is_halved_in_the_middle():
-    recipe = Recipe(lr=0.25, schedule="cosine")
-    found = [recipe.lr_at(step, 300) for step in (0, 100, 150, 300)]
-    assert found == pytest.approx([0.25, 0.1875, 0.125, 0.0], abs=1e-15)
-    rates = [recipe.lr_at(step, 300) for step in range(301)]
-    assert rates == sorted(rates, reverse=True)
-
-
-def test_the_authors_take_four_percent_off_every_2000_steps_down_to_a_millionth():
-    recipe = Recipe(lr=1e-3, schedule="sabour2017")
-    found = [recipe.lr_at(step, 10**6) for step in (0, 1000, 2000, 4000, 10**6)]
-    expected = [1e-3, 1e-3 * math.sqrt(0.96), 9.6e-4, 9.216e-4, 1e-6]
-    assert found == pytest.approx(expected, rel=1e-12)
-
-
 def test_training_images_are_drawn_by_the_seed_and_the_validation_is_not():
     drawn = [Recipe(train_images=50, seed=seed).load_data("train") for seed in (0, 0, 1)]
     assert [len(dataset) for dataset in drawn] == [50, 50, 50]
@@ -182,3 +197,16 @@ def test_the_model_fits_the_data_and_takes_its_options():
     recipe = Recipe(model="cnn", model_options={"hidden": 5})
     model = recipe.build_model(recipe.load_data("test"))
     assert (model.in_shape, model.num_classes, model.config["hidden"]) == ((1, 8, 8), 10, 5)
+
+
+def test_a_change_of_colours_wants_colours():
+    with pytest.raises(
+        ValueError, match=r"saturation: expected 0, since the images are not RGB \(cha"
+    ):
+        Recipe(saturation=0.2).load_data("train")
+
+
+def test_the_augmentation_is_what_the_recipe_says():
+    assert Recipe().augmentation() == (0, False, "none", 0.0, 0.0, 0.0, 0.0)
+    made = Recipe(shift=1, subpixel=True, flip="both", rotate=3.0, contrast=0.5).augmentation()
+    assert made == (1, True, "both", 3.0, 0.0, 0.5, 0.0)

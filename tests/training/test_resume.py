@@ -21,6 +21,19 @@ RECIPES = {
     "bf16, channels last": {"precision": "bf16"},
     "cnn, cosine": {"model": "cnn", "model_options": {"hidden": 8}, "schedule": "cosine"},
     "a batch left over": {"train_images": 90, "seed": 3},
+    "SGD, momentum": {"optimizer": "SGD", "optimizer_options": {"momentum": 0.9}, "lr": 0.1},
+    "AdamW, clipped": {"optimizer": "AdamW", "weight_decay": 0.1, "clip": 0.1},
+    "RMSprop, warm-up": {"optimizer": "RMSprop", "warmup": 1.5},
+    "NAdam": {"optimizer": "NAdam"},
+    "Adagrad, step": {
+        "optimizer": "Adagrad",
+        "schedule": "StepLR",
+        "schedule_options": {"step_size": 1},
+    },
+    "accumulated": {"accumulate": 3},
+    "accumulated, all in one": {"accumulate": 9},
+    "balanced": {"class_weights": "balanced"},
+    "augmented": {"flip": "both", "rotate": 20.0, "brightness": 0.3, "contrast": 0.3},
 }
 
 
@@ -45,6 +58,31 @@ def test_any_recipe_resumes_to_the_same(recipe, same_run, ctrl_c, tmp_path, chan
     made = recipe(epochs=2, **changes)
     whole = train(made, tmp_path / "whole", quiet=True)
     same_run(interrupted_run(ctrl_c, made, tmp_path / "run", [(2, 1)]), whole)
+
+
+@pytest.mark.parametrize(("place", "stopped"), [((1, 2), 3), ((1, 3), 3), ((2, 1), 3)], ids=str)
+def test_a_step_of_several_batches_is_finished_before_the_run_stops(
+    recipe, same_run, ctrl_c, tmp_path, place, stopped
+):
+    made = recipe(epochs=2, accumulate=3, clip=0.5)
+    whole = train(made, tmp_path / "whole", quiet=True)
+    said = ctrl_c(lambda: train(made, tmp_path / "run", quiet=True), place)
+    assert f"stopped after epoch {place[0] - 1}, batch {stopped};" in said
+    same_run(resume(tmp_path / "run", quiet=True), whole)
+
+
+def test_a_checkpoint_between_the_batches_of_a_step_is_refused(recipe, ctrl_c, tmp_path):
+    ctrl_c(lambda: train(recipe(), tmp_path / "run", quiet=True), (2, 2))
+    recipe(accumulate=3).save(tmp_path / "run" / "config.yaml")
+    with pytest.raises(ValueError, match=r"expected a place within .* batch 2; config.yaml or the"):
+        resume(tmp_path / "run", quiet=True)
+
+
+def test_a_run_of_another_optimizer_is_not_resumed(recipe, ctrl_c, tmp_path):
+    ctrl_c(lambda: train(recipe(), tmp_path / "run", quiet=True), (2, 2))
+    recipe(optimizer="RMSprop").save(tmp_path / "run" / "config.yaml")
+    with pytest.raises(ValueError, match="expected one that torchcaps wrote; got a damaged or for"):
+        resume(tmp_path / "run", quiet=True)
 
 
 def test_ctrl_c_says_where_it_stopped_and_how_to_go_on(recipe, ctrl_c, tmp_path):
@@ -151,6 +189,15 @@ def test_a_checkpoint_beyond_the_end_of_its_run_is_refused(ctrl_c, recipe, tmp_p
 def test_more_epochs_continue_a_finished_run(recipe, whole_run, same_run, tmp_path):
     run = train(recipe(epochs=1), tmp_path / "run", quiet=True)
     same_run(resume(run, epochs=3, quiet=True), whole_run)
+
+
+def test_more_epochs_go_on_with_a_schedule_that_does_not_look_at_the_end(
+    recipe, same_run, tmp_path
+):
+    made = {"schedule": "ExponentialLR", "schedule_options": {"gamma": 0.5}, "warmup": 1.5}
+    whole = train(recipe(epochs=3, **made), tmp_path / "whole", quiet=True)
+    run = train(recipe(epochs=1, **made), tmp_path / "run", quiet=True)
+    same_run(resume(run, epochs=3, quiet=True), whole)
 
 
 def test_a_schedule_that_looks_at_the_end_is_not_extended(recipe, tmp_path):

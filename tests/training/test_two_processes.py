@@ -73,7 +73,7 @@ pytestmark = [
 
 def test_torchrun_trains_the_model_of_one_process(recipe, same_run, tmp_path):
     """One test, so that the processes are started once."""
-    two_epochs = recipe(epochs=2)
+    two_epochs = recipe(epochs=2, accumulate=2, clip=1.0, class_weights="balanced")
     (tmp_path / "script.py").write_text(SCRIPT)
     done = torchrun(tmp_path / "script.py", json.dumps(asdict(two_epochs)), tmp_path)
     assert done.returncode == 0, done.stderr[-4000:]

@@ -1,7 +1,6 @@
 """`torchcaps completion bash|zsh`: a script that completes commands, options and names."""
 
 from collections.abc import Iterable, Mapping
-from typing import get_args
 
 from jsonargparse import ArgumentParser, Namespace
 
@@ -11,7 +10,7 @@ from torchcaps.cli.parser import option_names
 from torchcaps.data.catalogue import DATASETS
 from torchcaps.models.catalogue import MODELS
 from torchcaps.studies import STUDIES
-from torchcaps.training.recipe import AskedPrecision, Schedule
+from torchcaps.training.recipe import CHOICES
 
 # What may follow a word; after any other a file, a folder or a number is typed.
 NAMES: Mapping[str, Iterable[str]] = {
@@ -20,9 +19,8 @@ NAMES: Mapping[str, Iterable[str]] = {
     "--model": MODELS,
     "--data": DATASETS,
     "--device": ("auto", "cpu", "cuda", "mps"),
-    "--precision": get_args(AskedPrecision),
-    "--schedule": get_args(Schedule),
     "--split": ("train", "validation", "test"),
+    **{f"--{name.replace('_', '-')}": known for name, known in CHOICES.items()},
 }
 # Written down, and held to the parsers by a test: asking one would import the study, and torch.
 _EVERY = "--model --train-images --seeds --epochs --batch-size --lr"

@@ -42,6 +42,14 @@ def main(arguments: list[str] | None = None) -> int:
         return _say(str(error), USAGE_ERROR)
     except (ArithmeticError, ConnectionError) as error:
         return _say(str(error), FAILURE)
+    except RuntimeError as error:
+        if not any(words in str(error) for words in ("out of memory", "can't allocate memory")):
+            raise
+        return _say(
+            "memory ran out; take a smaller --batch-size (in training, --accumulate keeps the step "
+            "as it was) or another --device",
+            FAILURE,
+        )
     except OSError as error:
         place = f" ({error.filename})" if error.filename else ""
         return _say(

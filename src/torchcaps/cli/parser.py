@@ -14,6 +14,7 @@ from jsonargparse import (
 )
 
 from torchcaps.files import read_short
+from torchcaps.options import nearest
 from torchcaps.plain_yaml import check_plain
 
 set_parsing_settings(docstring_parse_attribute_docstrings=True)
@@ -126,6 +127,9 @@ def _explain(message: str, parser: ArgumentParser) -> str:
         text = re.sub(
             r"expected tuple\. Got value: (.*)", r"expected a list; got \1; try '[\1]'", text
         )
+        choice = re.fullmatch(r"(expected one of .*)\. Got value: (.*)", text)
+        if choice and (near := nearest(choice[2], re.findall(r"'(.*?)'", choice[1]))):
+            text, help_line = f"{choice[1]}; got {choice[2]}", f"did you mean {near!r}?"
         options = [action.dest for action in parser._actions if action.option_strings]
         name = _hyphens(f"--{key[1]}") if key[1].partition(".")[0] in options else key[1]
         return f"{name}: {text}; {help_line}"

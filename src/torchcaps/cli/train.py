@@ -5,8 +5,11 @@ from pathlib import Path
 
 from jsonargparse import Namespace
 
+from torchcaps.figures.learning import learning_curve
+from torchcaps.figures.style import save_figure
 from torchcaps.training import Recipe, resume, train
 from torchcaps.training.processes import join
+from torchcaps.training.run_folder import BEST, CONFIG, LEARNING_CURVE, read_metrics
 
 
 def run(options: Namespace) -> None:
@@ -30,4 +33,13 @@ def run(options: Namespace) -> None:
             device=options.device,
         )
     if join().is_main_process:
-        print(f"{folder}\ntest it with: torchcaps evaluate {folder}")
+        _finish(folder)
+
+
+def _finish(folder: Path) -> None:
+    """Draw the run, and say where it is."""
+    recipe = Recipe.load(folder / CONFIG)
+    figure = learning_curve(read_metrics(folder), title=f"{recipe.model} on {recipe.data}")
+    save_figure(figure, folder / LEARNING_CURVE)
+    tested = folder if recipe.patience is None else folder / BEST
+    print(f"{folder}\ntest it with: torchcaps evaluate {tested}")

@@ -6,12 +6,14 @@ from torchcaps.lazy import lazy_names
 
 if TYPE_CHECKING:
     from . import digits, faces, folder, mnist, transforms
+    from .augmentation import Augmentation
     from .catalogue import list_datasets, register
     from .classes import match_classes
     from .dataset import ImageDataset
     from .registry import load_dataset
 
 __all__ = [
+    "Augmentation",
     "ImageDataset",
     "digits",
     "faces",
@@ -27,6 +29,7 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "Augmentation": "torchcaps.data.augmentation:Augmentation",
         "ImageDataset": "torchcaps.data.dataset:ImageDataset",
         "digits": "torchcaps.data.digits",
         "faces": "torchcaps.data.faces",

@@ -36,6 +36,4 @@ def match_classes(
             "the same classes, or give classes that mean the same the same names"
         )
     number = torch.tensor([wanted.index(name) for name in dataset.classes])
-    return ImageDataset(
-        dataset.images, number[dataset.labels], wanted, name=dataset.name, split=dataset.split
-    )
+    return dataset.relabelled(number[dataset.labels], wanted)

@@ -85,7 +85,7 @@ class ImageDataset(Dataset[tuple[Tensor, int]]):
         return len(self.labels)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        return _as_unit_float(self.images[index]), int(self.labels[index])
+        return as_unit_float(self.images[index]), int(self.labels[index])
 
     def __getitems__(self, indices: Sequence[int] | Tensor) -> Batch:
         """What a DataLoader calls, once a batch."""
@@ -94,7 +94,7 @@ class ImageDataset(Dataset[tuple[Tensor, int]]):
     def batch(self, indices: Sequence[int] | Tensor) -> tuple[Tensor, Tensor]:
         """Images float32 [B,C,H,W] in [0,1] and labels int64 [B] at these indices."""
         chosen = torch.as_tensor(indices)
-        return _as_unit_float(self.images[chosen]), self.labels[chosen]
+        return as_unit_float(self.images[chosen]), self.labels[chosen]
 
     @staticmethod
     def collate(batch: Batch | list[tuple[Tensor, int]]) -> tuple[Tensor, Tensor]:
@@ -120,6 +120,10 @@ class ImageDataset(Dataset[tuple[Tensor, int]]):
             split=self.split,
         )
 
+    def relabelled(self, labels: Tensor, classes: Sequence[str]) -> ImageDataset:
+        """The same images with these labels [N] of these classes."""
+        return ImageDataset(self.images, labels, classes, name=self.name, split=self.split)
+
     def first(self, n: int) -> ImageDataset:
         """The first n images."""
         self._check_count("first", n)
@@ -139,6 +143,6 @@ class ImageDataset(Dataset[tuple[Tensor, int]]):
             )
 
 
-def _as_unit_float(images: Tensor) -> Tensor:
+def as_unit_float(images: Tensor) -> Tensor:
     """uint8 0..255 to float32 in [0,1]; floats to float32."""
     return images.float() / 255 if images.dtype == torch.uint8 else images.float()

@@ -84,7 +84,9 @@ def _finished(root: Path) -> list[_Run]:
         except ValueError as error:
             _skip(folder, error)
             continue
-        if len(read_metrics(folder)) >= recipe.epochs:
+        accuracies = [record.get("accuracy") or 0.0 for record in read_metrics(folder)]
+        best = 1 + accuracies.index(max(accuracies)) if accuracies else 0
+        if recipe.is_over(len(accuracies), best):
             runs.append(_Run(folder, recipe, (folder / WEIGHTS).stat().st_mtime))
     return sorted(runs, key=lambda run: -run.written)
 

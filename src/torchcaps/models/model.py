@@ -107,7 +107,8 @@ class Model(
 
     @abstractmethod
     def make_loss(self) -> nn.Module:
-        """The loss this model is trained with: called with `(out, images, labels)`."""
+        """The loss this model is trained with: called with `(out, images, labels)`, and with
+        `weights=[B]` where images do not all count alike."""
 
     @property
     def gain(self) -> float:

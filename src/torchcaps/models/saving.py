@@ -34,19 +34,24 @@ def save_model(model: nn.Module, folder: str | Path) -> Path:
     What `torch.compile` or `DataParallel` wrapped is saved as if it were not. Raises a
     `ValueError` for what is no `Model`.
     """
-    folder, bare = Path(folder), unwrap(model)
+    bare = unwrap(model)
     if not isinstance(bare, Model):
         raise ValueError(
             f"save_model, model: expected one of torchcaps; got {type(bare).__name__}, which no "
             "config.json can describe; save its state_dict with safetensors"
         )
+    write_whole(Path(folder) / CONFIG, json.dumps(bare.config, indent=2) + "\n")
+    return save_weights(bare, folder)
+
+
+def save_weights(module: nn.Module, folder: str | Path) -> Path:
+    """Write `model.safetensors` alone into `folder`, of any module."""
     tensors = {
         plain_name(name): value.detach().cpu().contiguous()
-        for name, value in bare.state_dict().items()
+        for name, value in module.state_dict().items()
     }
-    write_whole(folder / CONFIG, json.dumps(bare.config, indent=2) + "\n")
-    write_whole(folder / WEIGHTS, save(tensors, metadata={"format": "pt"}))
-    return folder
+    write_whole(Path(folder) / WEIGHTS, save(tensors, metadata={"format": "pt"}))
+    return Path(folder)
 
 
 def load_model(path_or_hub_id: str | Path) -> Model:

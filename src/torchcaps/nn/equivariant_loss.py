@@ -9,6 +9,7 @@ from torch import Tensor
 from torchcaps.nn.constants import WithConstants
 from torchcaps.ops import check_labels, lengths, reconstruction_loss
 from torchcaps.ops.groups_window import orientation_degrees, orientation_window
+from torchcaps.ops.losses import mean_over_images
 from torchcaps.ops.masking import one_hot
 from torchcaps.ops.precision import at_least_float32
 
@@ -46,7 +47,7 @@ class WindowLoss(WithConstants):
         gain: $\gamma$.
         reconstruction: weight of the squared error, summed over pixels.
 
-    Called with `(out, images, labels)`.
+    Called with `(out, images, labels)`, and with `weights [B]` where images do not all count alike.
     """
 
     upright: Tensor
@@ -67,7 +68,11 @@ class WindowLoss(WithConstants):
         self.add_constant("counted", orientation_window(n, min(2 * window, 180.0)) > 0)
 
     def forward(
-        self, out: TurningOutput, images: Float[Tensor, "B C H W"], labels: Integer[Tensor, " B"]
+        self,
+        out: TurningOutput,
+        images: Float[Tensor, "B C H W"],
+        labels: Integer[Tensor, " B"],
+        weights: Float[Tensor, " B"] | None = None,
     ) -> Float[Tensor, ""]:
         assert out.poses is not None
         strength = lengths(at_least_float32(out.poses).unflatten(-1, (self.n, -1)))  # [B, J, n]
@@ -77,7 +82,9 @@ class WindowLoss(WithConstants):
         counted = of_label | self.counted.to(labels.device)
         logits = (self.gain * strength).masked_fill(~counted, -torch.inf)
         own = logits[torch.arange(batch, device=labels.device), labels.long()]
-        loss = (logits.flatten(1).logsumexp(-1) - own @ self.upright.to(own)).mean()
+        per_image = logits.flatten(1).logsumexp(-1) - own @ self.upright.to(own)
+        loss = mean_over_images(per_image, weights)
         if out.reconstruction is None:
             return loss
-        return loss + self.reconstruction * reconstruction_loss(out.reconstruction, images)
+        drawn = reconstruction_loss(out.reconstruction, images, weights=weights)
+        return loss + self.reconstruction * drawn

@@ -1,4 +1,5 @@
-"""Losses as modules. Each is called with a model's output, the images and the labels."""
+"""Losses as modules. Each is called with a model's output, the images and the labels, and takes
+`weights [B]`, which say how much each image counts: see `torchcaps.ops.losses.mean_over_images`."""
 
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
@@ -6,7 +7,13 @@ from jaxtyping import Float, Integer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from torchcaps.ops.losses import Reduction, check_labels, margin_loss, reconstruction_loss
+from torchcaps.ops.losses import (
+    Reduction,
+    check_labels,
+    margin_loss,
+    mean_over_images,
+    reconstruction_loss,
+)
 from torchcaps.ops.precision import at_least_float32
 
 
@@ -34,7 +41,12 @@ class MarginLoss(nn.Module):
         self.m_plus, self.m_minus, self.down_weight = m_plus, m_minus, down_weight
         self.over_classes: Reduction = over_classes
 
-    def forward(self, lengths: Float[Tensor, "B J"], labels: Tensor) -> Float[Tensor, ""]:
+    def forward(
+        self,
+        lengths: Float[Tensor, "B J"],
+        labels: Tensor,
+        weights: Float[Tensor, " B"] | None = None,
+    ) -> Float[Tensor, ""]:
         return margin_loss(
             lengths,
             labels,
@@ -42,6 +54,7 @@ class MarginLoss(nn.Module):
             m_minus=self.m_minus,
             down_weight=self.down_weight,
             over_classes=self.over_classes,
+            weights=weights,
         )
 
     def extra_repr(self) -> str:
@@ -88,11 +101,13 @@ class CapsuleLoss(nn.Module):
         out: ModelOutput,
         images: Float[Tensor, "B C H W"],
         labels: Integer[Tensor, " B"],
+        weights: Float[Tensor, " B"] | None = None,
     ) -> Float[Tensor, ""]:
-        loss = self.margin_weight * self.margin(out.scores, labels)
+        loss = self.margin_weight * self.margin(out.scores, labels, weights)
         if out.reconstruction is None:
             return loss
-        return loss + self.reconstruction_weight * reconstruction_loss(out.reconstruction, images)
+        drawn = reconstruction_loss(out.reconstruction, images, weights=weights)
+        return loss + self.reconstruction_weight * drawn
 
 
 class ScoreCrossEntropy(nn.Module):
@@ -100,11 +115,18 @@ class ScoreCrossEntropy(nn.Module):
     model draws: the loss of networks whose scores are logits."""
 
     def forward(
-        self, out: ModelOutput, images: Float[Tensor, "B C H W"], labels: Integer[Tensor, " B"]
+        self,
+        out: ModelOutput,
+        images: Float[Tensor, "B C H W"],
+        labels: Integer[Tensor, " B"],
+        weights: Float[Tensor, " B"] | None = None,
     ) -> Float[Tensor, ""]:
         batch, num_classes = out.scores.shape
         check_labels(labels, batch, num_classes, "ScoreCrossEntropy")
-        loss = F.cross_entropy(at_least_float32(out.scores), labels.long())
+        scores, labels = at_least_float32(out.scores), labels.long()
+        each = F.cross_entropy(scores, labels, reduction="none" if weights is not None else "mean")
+        loss = each if weights is None else mean_over_images(each, weights)
         if out.reconstruction is None:
             return loss
-        return loss + RECONSTRUCTION * reconstruction_loss(out.reconstruction, images)
+        drawn = reconstruction_loss(out.reconstruction, images, weights=weights)
+        return loss + RECONSTRUCTION * drawn

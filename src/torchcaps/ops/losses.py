@@ -23,6 +23,7 @@ def margin_loss(
     m_minus: float = 0.1,
     down_weight: float = 0.5,
     over_classes: Reduction = "sum",
+    weights: Float[Tensor, " B"] | None = None,
 ) -> Float[Tensor, ""]:
     r"""Separate margin loss of every class, summed (or averaged) over classes, mean over the batch:
 
@@ -34,6 +35,7 @@ def margin_loss(
             integer dtype (0 and 1) or bool.
         m_plus, m_minus, down_weight: m+, m- and lambda.
         over_classes: "sum" is the paper's, "mean" is that of the authors' code (divided by J).
+        weights: `[B]`, how much each image counts; see `mean_over_images`.
 
     Source: Sabour et al. 2017, eq. 4.
     """
@@ -48,7 +50,7 @@ def margin_loss(
     absent = F.relu(x - m_minus).square()
     per_class = target * present + down_weight * (1 - target) * absent
     per_image = per_class.sum(-1) if over_classes == "sum" else per_class.mean(-1)
-    return per_image.mean()
+    return mean_over_images(per_image, weights)
 
 
 def reconstruction_loss(
@@ -56,6 +58,7 @@ def reconstruction_loss(
     images: Float[Tensor, "B *pixels"],
     *,
     over_pixels: Reduction = "sum",
+    weights: Float[Tensor, " B"] | None = None,
 ) -> Float[Tensor, ""]:
     r"""Squared error $\sum_p (\hat x_p - x_p)^2$ of an image, mean over the batch.
 
@@ -70,7 +73,15 @@ def reconstruction_loss(
         )
     error = (at_least_float32(reconstruction) - at_least_float32(images)).square().flatten(1)
     per_image = error.sum(-1) if over_pixels == "sum" else error.mean(-1)
-    return per_image.mean()
+    return mean_over_images(per_image, weights)
+
+
+def mean_over_images(
+    per_image: Float[Tensor, " B"], weights: Float[Tensor, " B"] | None = None
+) -> Float[Tensor, ""]:
+    r"""$\frac1B \sum_b w_b L_b$ of the losses `[B]`, all weights 1 where none are given. It is
+    divided by B and not by the sum of the weights, so that batches weigh as their images do."""
+    return per_image.mean() if weights is None else (weights * per_image).mean()
 
 
 def check_labels(labels: Tensor, batch: int, num_classes: int, where: str) -> None:

@@ -6,15 +6,18 @@ from torchcaps.lazy import lazy_names
 
 if TYPE_CHECKING:
     from torchcaps.interrupt import Interrupted
+    from torchcaps.training.begin import resume, train
     from torchcaps.training.evaluation import Evaluation, class_metrics, evaluate
-    from torchcaps.training.loop import Diverged, resume, train
+    from torchcaps.training.fit import Trained
     from torchcaps.training.recipe import Recipe
+    from torchcaps.training.run_state import Diverged
 
 __all__ = [
     "Diverged",
     "Evaluation",
     "Interrupted",
     "Recipe",
+    "Trained",
     "class_metrics",
     "evaluate",
     "resume",
@@ -24,13 +27,14 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "Diverged": "torchcaps.training.loop:Diverged",
+        "Diverged": "torchcaps.training.run_state:Diverged",
         "Evaluation": "torchcaps.training.evaluation:Evaluation",
         "Interrupted": "torchcaps.interrupt:Interrupted",
         "Recipe": "torchcaps.training.recipe:Recipe",
+        "Trained": "torchcaps.training.fit:Trained",
         "class_metrics": "torchcaps.training.evaluation:class_metrics",
         "evaluate": "torchcaps.training.evaluation:evaluate",
-        "resume": "torchcaps.training.loop:resume",
-        "train": "torchcaps.training.loop:train",
+        "resume": "torchcaps.training.begin:resume",
+        "train": "torchcaps.training.begin:train",
     },
 )

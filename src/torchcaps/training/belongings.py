@@ -11,9 +11,10 @@ from torchcaps.training.lock import LOCK, locked
 
 CONFIG, METRICS, BEST, CHECKPOINT = "config.yaml", "metrics.jsonl", "best", "checkpoint"
 STATE = f"{CHECKPOINT}/state.safetensors"
+LEARNING_CURVE = "learning_curve.png"
 
 _FILES = (
-    *(CONFIG, METRICS, WEIGHTS, MODEL_CONFIG, STATE, LOCK),
+    *(CONFIG, METRICS, WEIGHTS, MODEL_CONFIG, STATE, LOCK, LEARNING_CURVE),
     *(f"{BEST}/{WEIGHTS}", f"{BEST}/{MODEL_CONFIG}", "torchcaps/events.out.tfevents.*"),
     *("results.json", "table.csv", "report.html", "figures/*.png", "figures/*.svg"),
 )

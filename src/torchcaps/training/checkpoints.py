@@ -1,9 +1,9 @@
-"""The state of a run in one safetensors file, written whole: weights, Adam, randomness, place."""
+"""The state of a run in one safetensors file: weights, optimizer, randomness, place."""
 
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,41 +13,8 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from torchcaps.files import write_whole
-from torchcaps.training.precision import FLOAT32
-
-
-@dataclass
-class Place:
-    """Where a run stands: what a resumed run must know besides tensors."""
-
-    epoch: int = 0
-    """Epochs finished."""
-    batches: int = 0
-    """Batches done in the epoch after that."""
-    loss_sum: float = 0.0
-    """Of those batches."""
-    best_accuracy: float = -1.0
-    """On the validation images."""
-    precision: dict[str, bool] = field(default_factory=FLOAT32._asdict)
-    """What `precision: auto` chose; never measured again, so that resuming changes nothing."""
-    classes: list[str] = field(default_factory=list)
-    """Names in label order: data whose folders were renamed since must not resume the run."""
-
-    @classmethod
-    def from_json(cls, text: str) -> "Place":
-        """Raises a `ValueError` or `TypeError` unless a run can stand there."""
-        place = cls(**json.loads(text))
-        valid = (
-            all(type(count) is int and count >= 0 for count in (place.epoch, place.batches))
-            and all(type(x) is float for x in (place.loss_sum, place.best_accuracy))
-            and math.isfinite(place.loss_sum)
-            and -1 <= place.best_accuracy <= 1
-            and place.precision.keys() == FLOAT32._asdict().keys()
-            and all(type(value) is bool for value in place.precision.values())
-        )
-        if not valid:
-            raise ValueError(f"no run can stand at {text}")
-        return place
+from torchcaps.training.optimizer import remembers
+from torchcaps.training.place import Place
 
 
 @dataclass(frozen=True)
@@ -73,17 +40,22 @@ class Checkpoint:
     def load_into(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         """Put model, optimizer and randomness back as they were.
 
-        Adam's moments take the memory layout of their parameters, which must not change afterwards.
+        What the optimizer remembers in the shape of a parameter takes its memory layout, which must
+        not change afterwards.
 
         Raises a `ValueError`, with nothing changed, where a tensor is missing, of another model, or
-        one that Adam and the generators cannot take: fused kernels read it unchecked.
+        one that optimizer and generators cannot take: fused kernels read it unchecked.
         """
         self._check_tensors(model, optimizer)
         model.load_state_dict(_under("model.", self.tensors))
         saved = _under("optimizer.", self.tensors)
-        for index, parameter, _ in _moments(optimizer):
+        kept = remembers(optimizer)
+        for index, parameter, _ in _states(optimizer):
             optimizer.state[parameter] = {
-                key: _like(parameter, value) for key, value in _under(f"{index}.", saved).items()
+                key: torch.empty_like(parameter).copy_(value)
+                if kept[key].like_parameter
+                else value.to(kept[key].device, copy=True)
+                for key, value in _under(f"{index}.", saved).items()
             }
         torch.set_rng_state(self.tensors["random.cpu"])
         if "random.cuda" in self.tensors and torch.cuda.is_available():
@@ -99,19 +71,20 @@ class Checkpoint:
                 f"{wrong} {_say(weights.get(wrong))}; got {_say(found.get(wrong))}; start a new run"
             )
         allowed = {**weights, "random.cpu": _kind(torch.get_rng_state())}
-        for index, parameter, _ in _moments(optimizer):
-            # A parameter that has had no gradient yet has no moments.
+        kept = remembers(optimizer)
+        for index, parameter, _ in _states(optimizer):
+            # Of a parameter that has had no gradient yet an optimizer remembers nothing.
             if any(name.startswith(f"optimizer.{index}.") for name in found):
-                moments = dict.fromkeys(("exp_avg", "exp_avg_sq"), _kind(parameter))
-                for key, kind in {**moments, "step": ((), torch.float32)}.items():
-                    allowed[f"optimizer.{index}.{key}"] = kind
+                for key, entry in kept.items():
+                    shape = tuple(parameter.shape) if entry.like_parameter else ()
+                    allowed[f"optimizer.{index}.{key}"] = shape, entry.dtype
         if "random.cuda" in found:
             allowed["random.cuda"] = found["random.cuda"]
         if allowed != found:
             wrong = next(n for n in {**allowed, **found} if allowed.get(n) != found.get(n))
             raise self._damaged(self.path, f"{wrong}: {_say(found.get(wrong))}")
         for name, value in self.tensors.items():
-            if name.endswith(".step") and not 0 < value < math.inf:
+            if name.endswith(".step") and not 0 <= value < math.inf:
                 raise self._damaged(self.path, f"{name}: {value.item()}")
         self._check_random("cpu")
         if "random.cuda" in found and torch.cuda.is_available():
@@ -139,7 +112,7 @@ def save_checkpoint(
         f"model.{name}": value.detach().cpu().contiguous()
         for name, value in model.state_dict().items()
     }
-    for index, _, state in _moments(optimizer):
+    for index, _, state in _states(optimizer):
         for key, value in state.items():
             tensors[f"optimizer.{index}.{key}"] = value.detach().cpu().contiguous()
     tensors["random.cpu"] = torch.get_rng_state()
@@ -148,19 +121,12 @@ def save_checkpoint(
     write_whole(path, save(tensors, metadata={"place": json.dumps(asdict(place))}))
 
 
-def _moments(
+def _states(
     optimizer: torch.optim.Optimizer,
 ) -> Iterator[tuple[int, nn.Parameter, dict[str, Tensor]]]:
     parameters = (p for group in optimizer.param_groups for p in group["params"])
     for index, parameter in enumerate(parameters):
         yield index, parameter, optimizer.state.get(parameter, {})
-
-
-def _like(parameter: Tensor, value: Tensor) -> Tensor:
-    """`value` in the memory layout of its parameter; Adam's step count as a fused Adam has it."""
-    if value.shape != parameter.shape:
-        return value.to(parameter.device, copy=True)
-    return torch.empty_like(parameter).copy_(value)
 
 
 def _kind(value: Tensor) -> tuple[Any, torch.dtype]:

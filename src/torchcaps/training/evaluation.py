@@ -32,6 +32,7 @@ def evaluate(
     transform: Callable[[Tensor], Tensor] | None = None,
     batch_size: int = 250,
     metrics: Any = None,
+    collect: Callable[[Tensor, Tensor], object] | None = None,
 ) -> Evaluation:
     """Test `model` on every image of `dataset`, moved by `transform` first.
 
@@ -39,6 +40,8 @@ def evaluate(
 
     metrics: of torchmetrics, updated with probabilities `[B, J]` and labels `[B]` (see
         `class_metrics`); its `compute()` then has what they found.
+
+    collect: called with the scores `[B, J]` and labels `[B]` of each batch of this process.
 
     The reconstruction is compared with the moved image. Where several processes run, each tests
     its share, every image is counted once, and each process gets the figures of them all.
@@ -55,6 +58,8 @@ def evaluate(
         moved = images if transform is None else transform(images)
         out = model(moved)
         sums.append(_score(out, moved, labels, loss))
+        if collect is not None:
+            collect(out.scores.cpu(), labels.cpu())
         if metrics is not None:
             bare = unwrap(model)
             assert isinstance(bare, Model)

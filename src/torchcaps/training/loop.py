@@ -1,9 +1,7 @@
-"""The training loop: a recipe in, a run folder out."""
+"""The training loop: epochs of steps, each ended by validation and a checkpoint."""
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,90 +10,29 @@ from accelerate import Accelerator
 from accelerate.tracking import filter_trackers
 from torch import Tensor
 
-from torchcaps.data import ImageDataset, match_classes
-from torchcaps.data.transforms import random_shift
+from torchcaps.data import ImageDataset
 from torchcaps.interrupt import Interrupted, StopRequest
-from torchcaps.models import save_model
 from torchcaps.training import run_folder
 from torchcaps.training.batches import Batches
-from torchcaps.training.belongings import sweep
-from torchcaps.training.calibrate import calibrate
-from torchcaps.training.checkpoints import Checkpoint, Place, save_checkpoint
 from torchcaps.training.device import training_device
-from torchcaps.training.evaluation import evaluate
-from torchcaps.training.lock import locked
-from torchcaps.training.precision import Precision, choose_precision
-from torchcaps.training.processes import everywhere, join, on_main, together
+from torchcaps.training.materials import Materials
+from torchcaps.training.precision import choose_precision
+from torchcaps.training.processes import everywhere, join, on_main
 from torchcaps.training.progress import TrainingProgress
-from torchcaps.training.recipe import Recipe
+from torchcaps.training.run_state import RunState
+from torchcaps.training.step import Stepper
+from torchcaps.training.validation import validate
 
 
-class Diverged(ArithmeticError):
-    """The loss or the weights became NaN or infinite."""
+class _Loop(RunState):
+    """A run that trains. Raises a `ValueError` for a recipe that cannot be followed."""
 
-
-def train(
-    recipe: Recipe,
-    folder: str | Path,
-    *,
-    overwrite: bool = False,
-    log: str | None = None,
-    quiet: bool = False,
-    device: str = "auto",
-) -> Path:
-    """Train what `recipe` says and leave the run in `folder`, which is returned.
-
-    device: see `training_device`.
-    log: a tracker that accelerate knows, such as "tensorboard", beside metrics.jsonl.
-
-    Raises a `ValueError` for bad input or a folder in use, `Diverged` for NaN or infinite losses
-    and weights, `Interrupted` after Ctrl-C, SIGTERM or SIGHUP, with the state saved. Under torchrun
-    all processes train one model; where one of them ends, the others raise a `ConnectionError`.
-    """
-    loop = _Loop(recipe, Path(folder), log, quiet, device)
-
-    def prepare() -> None:
-        run_folder.clear(loop.folder, overwrite=overwrite)
-        recipe.save(loop.folder / run_folder.CONFIG)
-
-    with loop.taken(prepare):
-        loop.choose_precision()
-        loop.run()
-    return loop.folder
-
-
-def resume(
-    folder: str | Path,
-    *,
-    epochs: int | None = None,
-    log: str | None = None,
-    quiet: bool = False,
-    device: str = "auto",
-) -> Path:
-    """Continue the run in `folder` to the weights it would have had without the interruption.
-
-    epochs: train on to this many, where the schedule's past does not depend on the end.
-
-    Raises what `train` raises, and a `ValueError` for what is damaged or no run.
-    """
-    folder = Path(folder)
-    recipe = Recipe.load(folder / run_folder.CONFIG)
-    if epochs is not None:
-        recipe = recipe.extended(epochs)
-    loop = _Loop(recipe, folder, log, quiet, device)
-    with loop.taken(lambda: sweep(folder)):
-        loop.restore()
-        loop.run()
-    return folder
-
-
-class _Loop:
-    """Everything a run needs in memory."""
+    stop: StopRequest
 
     def __init__(
-        self, recipe: Recipe, folder: Path, log: str | None, quiet: bool, device: str
+        self, materials: Materials, folder: Path, log: str | None, quiet: bool, device: str
     ) -> None:
-        self.recipe, self.folder, self.log = recipe, folder, log
+        recipe, self.log = materials.recipe, log
         processes = join()
         self.main = processes.is_main_process
         if log and not filter_trackers([log], folder):
@@ -103,22 +40,23 @@ class _Loop:
                 f"train, log: expected an installed tracker; got {log!r}, which is not installed; "
                 "run: pip install 'torchcaps[log]' for tensorboard, or leave it out"
             )
+        if recipe.patience is not None and materials.validation_set is None:
+            raise ValueError(
+                "Recipe, patience: expected validation images, by which the best epoch is known; "
+                "got none; give some, or leave patience out"
+            )
         self.accelerator = Accelerator(log_with=log, project_dir=folder, device_placement=False)
         self.device = training_device(device, self.accelerator)
-        self.train_set = recipe.load_data("train")
-        self.validation_set = recipe.load_data("validation")
-        torch.manual_seed(recipe.seed)
-        self.bare = recipe.build_model(self.train_set).to(self.device)
-        self.loss = self.bare.make_loss()
-        self.optimizer = torch.optim.Adam(self.bare.parameters(), lr=recipe.lr, fused=True)
-        self.batches = Batches(
-            len(self.train_set),
+        batches = Batches(
+            len(materials.train_set),
             recipe.batch_size,
             recipe.seed,
             processes.process_index,
             processes.num_processes,
         )
-        self.place = Place(classes=list(self.train_set.classes))
+        materials.model.to(self.device)
+        self.stepper = Stepper(recipe, materials.model, batches, self.accelerator)
+        super().__init__(materials, folder, batches, self.stepper.optimizer)
         self.last_loss = math.nan
         self.progress = TrainingProgress(
             f"{recipe.model} on {recipe.data}",
@@ -127,97 +65,43 @@ class _Loop:
             shown=self.main and not quiet,
         )
 
-    @property
-    def checkpoint(self) -> Path:
-        return self.folder / run_folder.STATE
-
-    @contextmanager
-    def taken(self, prepare: Callable[[], object]) -> Iterator[None]:
-        """Hold the folder's lock in this region, once the main process did `prepare` under it;
-        signals are requests."""
-        remedy = f"continue with: torchcaps train --resume {self.folder}"
-        with StopRequest() as self.stop, together(remedy), ExitStack() as held:
-
-            def take() -> None:
-                held.enter_context(locked(self.folder))
-                prepare()
-
-            on_main(take)
-            try:
-                yield
-            except KeyboardInterrupt as stop:
-                if isinstance(stop, Interrupted):
-                    raise
-                raise Interrupted(f"stopped at once; {remedy}") from None
-
-    def choose_precision(self) -> None:
-        """Decide once, on the main process, for all processes and all resumptions."""
+    def begin(self) -> None:
+        """Decide on the precision once, on the main process, for all processes and resumptions."""
         images, labels = self.load(self.train_set, next(self.batches.epoch(0, start=0))[1])
         chosen = choose_precision(self.recipe.precision, self.bare, images, labels)
         torch.manual_seed(self.recipe.seed)
         self.use(everywhere(chosen)[0])
 
-    def use(self, precision: Precision) -> None:
-        self.precision = precision
-        self.place.precision = precision._asdict()
-        precision.lay_out(self.bare)
-
-    def restore(self) -> None:
-        """Take up the run where its last checkpoint stands, or begin it where none was written."""
-        if self.checkpoint.exists():
-            checkpoint = Checkpoint.read(self.checkpoint)
-            self.place = checkpoint.place
-            self.match_classes(f"--resume {self.folder}")
-            self.refuse_place_beyond_the_end()
-            # The layout first: a fused Adam takes weights and moments in the order of their memory.
-            self.use(Precision(**self.place.precision))
-            checkpoint.load_into(self.bare, self.optimizer)
-        elif len(run_folder.read_metrics(self.folder)) > 1:  # the first is older than a checkpoint
-            raise ValueError(
-                f"checkpoint {self.checkpoint}: expected the file of a run that finished an epoch; "
-                "there is none; put it back, or start again with --overwrite"
-            )
-        else:
-            self.choose_precision()
+    def go_on(self) -> None:
+        """Take up the run at its last checkpoint, or begin it where none was written."""
+        if not self.restore():
+            self.begin()
         on_main(self.tidy)
 
-    def match_classes(self, where: str) -> None:
-        """Number the labels as the run did when it began, and refuse data of other classes."""
-        classes = self.bare.classes = self.place.classes or list(self.train_set.classes)
-        self.train_set = match_classes(self.train_set, classes, where, whole=True)
-        self.validation_set = match_classes(self.validation_set, classes, where)
-
-    def refuse_place_beyond_the_end(self) -> None:
-        left = (self.recipe.epochs - self.place.epoch) * len(self.batches) - self.place.batches
-        if left < 0 or self.place.batches >= len(self.batches):
-            raise ValueError(
-                f"checkpoint {self.checkpoint}: expected a place within {self.recipe.epochs} "
-                f"epochs of {len(self.batches)} batches; got epoch {self.place.epoch}, batch "
-                f"{self.place.batches}; config.yaml or the data are not those of this run"
-            )
-
-    def tidy(self) -> None:
-        """Make the folder what it was when the checkpoint was written, whatever happened since."""
-        run_folder.truncate_metrics(self.folder, self.place.epoch)
-        if Recipe.load(self.folder / run_folder.CONFIG) != self.recipe:
-            self.recipe.save(self.folder / run_folder.CONFIG)
-        if self.place.epoch and not self.place.batches:
-            calibrate(self.bare, self.validation_set)
-            save_model(self.bare, self.folder)
+    @property
+    def over(self) -> bool:
+        return self.recipe.is_over(self.place.epoch, self.place.best_epoch)
 
     def run(self) -> None:
         """Train from the present place to the last epoch."""
         if self.log and self.main:
             self.accelerator.init_trackers("torchcaps")
+        self.stepper.weigh(self.train_set, self.device)
         self.model = self.accelerator.prepare_model(self.bare)
         try:
             with self.progress:
-                while self.place.epoch < self.recipe.epochs:
+                while not self.over:
                     self.one_epoch()
+                if self.place.epoch < self.recipe.epochs:
+                    best = f"; its weights are in {self.folder / run_folder.BEST}"
+                    self.progress.note(
+                        f"stopped early: validation was best in epoch {self.place.best_epoch} of "
+                        f"{self.place.epoch}{best if self.keeps else ''}"
+                    )
                 if number := max(everywhere(self.stop.asked)):
                     # In its last step: this run is whole, but no other is to begin.
-                    text = f"stopped after the last epoch; {self.folder} is finished"
-                    raise Interrupted(text, number)
+                    whole = f"{self.folder} is finished" if self.keeps else self.remedy
+                    raise Interrupted(f"stopped after the last epoch; {whole}", number)
         finally:
             for tracker in self.accelerator.trackers:
                 tracker.finish()
@@ -232,80 +116,50 @@ class _Loop:
             self.place.loss_sum += self.step(epoch, batch, *self.load(self.train_set, indices))
             self.place.batches = batch + 1
             self.progress.step(epoch + 1, batch + 1, self.place.loss_sum / self.place.batches)
-            if self.place.batches < len(self.batches):
+            # A gradient that waits for other batches is in no checkpoint.
+            if self.place.batches < len(self.batches) and self.stepper.is_whole(batch + 1):
                 self.stop_if_asked()
         self.finish_epoch(start)
-        if self.place.epoch < self.recipe.epochs:
+        if not self.over:
             self.stop_if_asked()
 
     def step(self, epoch: int, batch: int, images: Tensor, labels: Tensor) -> float:
-        """One step of Adam; returns the loss over all processes."""
-        step = epoch * len(self.batches) + batch
-        if self.recipe.shift or self.recipe.subpixel:
-            order = self.batches.generator(epoch, batch + 1)
-            images = random_shift(images, self.recipe.shift, order, subpixel=self.recipe.subpixel)
-        images = images.to(memory_format=self.precision.layout())
-        with self.precision.autocast(self.device):
-            out = self.model(images, labels)
-        loss = self.loss(out, images, labels)
+        """Train on a batch; returns the loss over all processes."""
+        loss = self.stepper.loss_of(self.model, self.precision, (epoch, batch), images, labels)
         values = everywhere(loss.item())
         value = sum(values) / len(values)
         if not math.isfinite(value):
             raise self.diverged(
-                f"the loss became {value} in epoch {epoch + 1}, step {step + 1} "
+                f"the loss became {value} in epoch {epoch + 1}, "
+                f"step {epoch * len(self.batches) + batch + 1} "
                 f"(the step before: {self.last_loss:.4g})"
             )
         self.last_loss = value
-        lr = self.recipe.lr_at(step, self.recipe.epochs * len(self.batches))
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
-        self.optimizer.zero_grad(set_to_none=True)
-        self.accelerator.backward(loss)
-        self.optimizer.step()
+        self.stepper.step(loss, epoch, batch)
         return value
 
     def finish_epoch(self, start: float) -> None:
         """Validate, then write metrics, weights and checkpoint."""
-        trained = time.perf_counter()
+        trained, number = time.perf_counter(), self.place.epoch + 1
         share = max(1, self.batches.batch_size // self.accelerator.num_processes)
-        result = evaluate(self.bare, self.validation_set, self.loss, batch_size=share)
+        found = validate(self.bare, self.validation_set, self.stepper.loss, share)
         self.refuse_spoilt_weights()
-        if not math.isfinite(result.loss):
-            raise self.diverged(
-                f"the validation loss became {result.loss} in epoch {self.place.epoch + 1}"
-            )
+        if found.loss is not None and not math.isfinite(found.loss):
+            raise self.diverged(f"the validation loss became {found.loss} in epoch {number}")
         record: dict[str, Any] = {
-            "epoch": self.place.epoch + 1,
+            "epoch": number,
             "loss": self.place.loss_sum / len(self.batches),
             "lr": self.optimizer.param_groups[0]["lr"],
-            "accuracy": result.accuracy,
-            "validation_loss": result.loss,
-            "reconstruction_mse": result.reconstruction_mse,
+            "accuracy": found.accuracy,
+            "validation_loss": found.loss,
+            "reconstruction_mse": found.reconstruction_mse,
             "seconds": trained - start,
             "seconds_total": time.perf_counter() - start,
         }
-        best = result.accuracy > self.place.best_accuracy
-        self.place = Place(
-            epoch=self.place.epoch + 1,
-            best_accuracy=max(result.accuracy, self.place.best_accuracy),
-            precision=self.place.precision,
-            classes=self.place.classes,
-        )
+        self.place = self.place.next_epoch(found.accuracy, found.gain)
         self.progress.epoch(record)
-        self.accelerator.log({k: v for k, v in record.items() if v is not None}, record["epoch"])
-        on_main(lambda: self.write_epoch(record, best))
-
-    def write_epoch(self, record: dict[str, Any], best: bool) -> None:
-        """The checkpoint last: until it is there, the epoch counts as not done."""
-        run_folder.append_metrics(self.folder, record)
-        calibrate(self.bare, self.validation_set)
-        save_model(self.bare, self.folder)
-        if best:
-            save_model(self.bare, self.folder / run_folder.BEST)
-        self.save_checkpoint()
-
-    def save_checkpoint(self) -> None:
-        save_checkpoint(self.checkpoint, self.bare, self.optimizer, self.place)
+        self.accelerator.log({k: v for k, v in record.items() if v is not None}, number)
+        on_main(lambda: self.write_epoch(record))
 
     def stop_if_asked(self) -> None:
         """Save and leave if any process was asked to: all must leave at the same step."""
@@ -315,25 +169,8 @@ class _Loop:
         self.refuse_spoilt_weights()
         on_main(self.save_checkpoint)
         raise Interrupted(
-            f"stopped after epoch {self.place.epoch}, batch {self.place.batches}; "
-            f"continue with: torchcaps train --resume {self.folder}",
+            f"stopped after epoch {self.place.epoch}, batch {self.place.batches}; {self.remedy}",
             number,
-        )
-
-    def refuse_spoilt_weights(self) -> None:
-        """Before they replace good ones: the loss of a step says nothing of what it did."""
-        state = self.bare.state_dict().values()
-        if not all(bool(value.isfinite().all()) for value in state):
-            raise self.diverged(
-                f"the weights became NaN or infinite in epoch {self.place.epoch + 1}"
-            )
-
-    def diverged(self, what: str) -> Diverged:
-        epoch = self.place.epoch
-        kept = f"the weights of epoch {epoch} are kept in {self.folder}"
-        return Diverged(
-            f"{what}; {kept if epoch else 'no epoch was finished to keep'}; "
-            "try a smaller lr, precision fp32, or fewer routing iterations"
         )
 
     def load(self, dataset: ImageDataset, indices: Tensor) -> tuple[Tensor, Tensor]:

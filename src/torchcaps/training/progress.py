@@ -13,7 +13,7 @@ class TrainingProgress:
     def __init__(self, title: str, epochs: int, batches: int, *, shown: bool) -> None:
         self.console = Console(stderr=True)
         self.title, self.epochs, self.batches = title, epochs, batches
-        self.lines = shown and not self.console.is_terminal
+        self.shown, self.lines = shown, shown and not self.console.is_terminal
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
@@ -35,14 +35,20 @@ class TrainingProgress:
 
     def epoch(self, record: dict[str, Any]) -> None:
         """After an epoch: its line of metrics.jsonl."""
-        self.progress.update(self.task, accuracy=f"{record['accuracy']:.2%}")
+        accuracy = "-" if record["accuracy"] is None else f"{record['accuracy']:.2%}"
+        self.progress.update(self.task, accuracy=accuracy)
         if self.lines:
-            print(
+            self.note(
                 f"{self.title}: epoch {record['epoch']}/{self.epochs}, loss {record['loss']:.4f}, "
-                f"validation {record['accuracy']:.2%}, {record['seconds_total']:.1f} s",
-                file=self.console.file,
-                flush=True,
+                f"validation {accuracy}, {record['seconds_total']:.1f} s"
             )
+
+    def note(self, text: str) -> None:
+        """A line that stays."""
+        if self.lines:
+            print(text, file=self.console.file, flush=True)
+        elif self.shown:
+            self.progress.print(text)  # above the bar
 
     def __enter__(self) -> "TrainingProgress":
         self.progress.start()

@@ -6,7 +6,6 @@ Imports no torch, so that `torchcaps train --help` is quick; datasets and models
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields, replace
-from math import cos, pi
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -16,12 +15,27 @@ from torchcaps import data as datasets
 from torchcaps import models
 from torchcaps.files import read_short, write_whole
 from torchcaps.models.pretrained import model_folder
-from torchcaps.options import check_choice, check_types
 from torchcaps.plain_yaml import read_plain
 from torchcaps.quoting import listed, quote
+from torchcaps.training.recipe_checks import check_extension, check_images, check_recipe
 
-Schedule = Literal["constant", "cosine", "sabour2017"]
+Optimizer = Literal[
+    "Adam", "AdamW", "SGD", "RMSprop", "NAdam", "RAdam", "Adamax", "Adagrad", "Adadelta", "ASGD"
+]  # fmt: skip
+Schedule = Literal[
+    "constant", "cosine", "sabour2017",
+    "StepLR", "MultiStepLR", "ExponentialLR", "PolynomialLR", "CosineAnnealingWarmRestarts",
+]  # fmt: skip
+ClassWeights = Literal["none", "balanced"]
+Flip = Literal["none", "horizontal", "vertical", "both"]
 AskedPrecision = Literal["auto", "fp32", "bf16"]
+CHOICES: dict[str, tuple[str, ...]] = {
+    "optimizer": get_args(Optimizer),
+    "schedule": get_args(Schedule),
+    "class_weights": get_args(ClassWeights),
+    "flip": get_args(Flip),
+    "precision": get_args(AskedPrecision),
+}
 
 
 @dataclass(frozen=True)
@@ -38,20 +52,51 @@ class Recipe:
     """Train on this many images, drawn by the seed (default: the whole training split)."""
     epochs: int = 30
     """Passes over the training images."""
+    patience: int | None = None
+    """Stop after this many epochs without a better validation accuracy (default: never). The
+    weights of the best epoch are in the folder best/ of the run."""
     batch_size: int = 64
-    """Images a step, over all processes together."""
+    """Images at once, over all processes together."""
+    accumulate: int = 1
+    """Batches whose mean gradient makes one step; those left over at an epoch's end make one."""
+    optimizer: Optimizer = "Adam"
+    """The optimizer, by its name in torch.optim."""
+    optimizer_options: dict[str, Any] = field(default_factory=dict)
+    """Options of the optimizer, such as {momentum: 0.9} for SGD."""
     lr: float = 1e-3
-    """Adam's learning rate at the start."""
+    """Learning rate at the start."""
+    weight_decay: float | None = None
+    """Weight decay (default: the optimizer's own, 0.01 for AdamW and 0 for the others)."""
     schedule: Schedule = "constant"
-    """Of the learning rate: constant, cosine to 0, or the authors' 0.96 every 2,000 steps."""
+    """Of the learning rate: constant, cosine to 0, the authors' 0.96 every 2,000 steps, or a
+    scheduler of torch that is stepped once an epoch."""
+    schedule_options: dict[str, Any] = field(default_factory=dict)
+    """Options of a scheduler of torch, such as {step_size: 10} for StepLR, counted in epochs."""
+    warmup: float = 0.0
+    """Epochs, or a fraction of one, of linear warm-up of the learning rate from 0."""
+    clip: float | None = None
+    """Largest norm of the gradient, over all weights (default: no limit)."""
+    class_weights: ClassWeights = "none"
+    """balanced weighs an image by N / (K n): N images, K classes, n images of its class."""
     shift: int = 0
     """Shift each training image by up to this many pixels, anew in every epoch."""
     subpixel: bool = False
-    """Shift by up to half a pixel more, so that nothing is learnt of how the pixels lie."""
+    """Shift by up to half a pixel more, so that the pixel-grid alignment is not learnt."""
+    flip: Flip = "none"
+    """Mirror each training image with probability 1/2: left and right (horizontal), top and
+    bottom (vertical), or both."""
+    rotate: float = 0.0
+    """Rotate each training image by up to this many degrees in either direction."""
+    brightness: float = 0.0
+    """Scale the brightness of each training image by a factor of up to 1 - x or 1 + x."""
+    contrast: float = 0.0
+    """Scale the contrast of each training image likewise, about its mean grey."""
+    saturation: float = 0.0
+    """Scale the saturation of each training image likewise (RGB images)."""
     precision: AskedPrecision = "auto"
     """auto takes the number format and memory layout measured fastest for a large model."""
     seed: int = 0
-    """Of the weights at the start, the choice and the order of images, and the shifts."""
+    """Of the initial weights, the choice and the order of images, and their augmentation."""
     model_options: dict[str, Any] = field(default_factory=dict)
     """Options of the model, such as {iterations: 1}."""
     data_options: dict[str, Any] = field(default_factory=dict)
@@ -59,34 +104,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Raise a `ValueError` for a field of the wrong type or out of range."""
-        for name, least in (("epochs", 1), ("batch_size", 1), ("shift", 0), ("seed", 0)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ValueError(
-                    f"Recipe, {name}: expected a whole number, at least {least}; got "
-                    f"{quote(value)}; give a larger {name}"
-                )
-        if not isinstance(self.subpixel, bool):
-            raise ValueError(
-                f"Recipe, subpixel: expected true or false; got {quote(self.subpixel)}; leave it "
-                "out for whole pixels"
-            )
-        if self.seed >= 2**63:
-            raise ValueError(
-                f"Recipe, seed: expected less than 2**63; got {self.seed}; give a smaller seed"
-            )
-        if (
-            isinstance(self.lr, bool)
-            or not isinstance(self.lr, int | float)
-            or not 0 < self.lr < float("inf")
-        ):
-            raise ValueError(
-                f"Recipe, lr: expected a positive number; got {quote(self.lr)}; 0.001 is a good "
-                "start"
-            )
-        check_choice("Recipe", "schedule", self.schedule, get_args(Schedule))
-        check_choice("Recipe", "precision", self.precision, get_args(AskedPrecision))
-        check_types("Recipe", type(self), self.__dict__)
+        check_recipe(self, CHOICES)
 
     def load_data(self, split: str) -> datasets.ImageDataset:
         """A split of the dataset; of the training split, `train_images` drawn by the seed."""
@@ -99,15 +117,20 @@ class Recipe:
                 f"Recipe, root: expected a folder; got {self.root!r}, of a user without a home "
                 f"({error}); write the whole path"
             ) from None
-        side = min(dataset.in_shape[1:])
-        if self.shift >= side:
-            raise ValueError(
-                f"Recipe, shift: expected less than {side}, the smaller side of the images; "
-                f"got {self.shift}, which may leave nothing of them; give a smaller shift"
-            )
-        if split == "train" and self.train_images is not None:
-            return dataset.sample(self.train_images, self.seed)
-        return dataset
+        return self.sampled(dataset) if split == "train" else dataset
+
+    def sampled(self, dataset: datasets.ImageDataset) -> datasets.ImageDataset:
+        """`train_images` of a training set, drawn by the seed. Raises a `ValueError` where there
+        are fewer, or where they are too small for `shift` or grey for `saturation`."""
+        check_images(self, dataset.in_shape)
+        if self.train_images is None:
+            return dataset
+        return dataset.sample(self.train_images, self.seed)
+
+    def augmentation(self) -> datasets.Augmentation:
+        """What is done to each training image."""
+        known = datasets.Augmentation._fields
+        return datasets.Augmentation(**{name: getattr(self, name) for name in known})
 
     def build_model(self, dataset: datasets.ImageDataset) -> models.Model:
         """The untrained model for the images and classes of `dataset`."""
@@ -117,27 +140,15 @@ class Recipe:
         model.classes = dataset.classes
         return model
 
-    def lr_at(self, step: int, total_steps: int) -> float:
-        """Learning rate of a step; a pure function, so that resuming needs no state of it."""
-        if self.schedule == "cosine":
-            return self.lr * (1 + cos(pi * step / total_steps)) / 2
-        if self.schedule == "sabour2017":
-            return max(self.lr * 0.96 ** (step / 2000), 1e-6)
-        return self.lr
+    def is_over(self, epochs: int, best_epoch: int) -> bool:
+        """Whether a run of so many epochs is at its end, or nothing got better for `patience`."""
+        waited = self.patience is not None and epochs - best_epoch >= self.patience
+        return waited or epochs >= self.epochs
 
     def extended(self, epochs: int) -> Recipe:
         """The same with more epochs, for a run that goes on. Raises a `ValueError` where it would
         not end with the weights of a run that had them from the start."""
-        if self.schedule == "cosine" and epochs != self.epochs:
-            raise ValueError(
-                f"--resume, epochs: expected {self.epochs}, since the cosine schedule of the "
-                f"epochs done depends on the number; got {epochs}; start anew in another --out"
-            )
-        if epochs < self.epochs:
-            raise ValueError(
-                f"--resume, epochs: expected at least {self.epochs}, as the run has; got {epochs}; "
-                "give a larger number, or leave it out"
-            )
+        check_extension(self, epochs)
         return replace(self, epochs=epochs)
 
     def save(self, path: Path) -> None:

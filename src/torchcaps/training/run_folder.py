@@ -9,7 +9,14 @@ from typing import Any
 
 from torchcaps.files import write_whole
 from torchcaps.training import belongings
-from torchcaps.training.belongings import BEST, CHECKPOINT, CONFIG, METRICS, STATE
+from torchcaps.training.belongings import (
+    BEST,
+    CHECKPOINT,
+    CONFIG,
+    LEARNING_CURVE,
+    METRICS,
+    STATE,
+)
 from torchcaps.training.lock import locked
 from torchcaps.training.recipe import Recipe
 
@@ -17,6 +24,7 @@ __all__ = [
     "BEST",
     "CHECKPOINT",
     "CONFIG",
+    "LEARNING_CURVE",
     "METRICS",
     "STATE",
     "append_metrics",

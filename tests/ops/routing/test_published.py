@@ -1,6 +1,7 @@
 """Every algorithm against the numbers of its authors' code (see published/README.md)."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -220,7 +221,7 @@ def test_heinsen2022(case, kind, backend):
         "parent_bias": "B_F2", "back": "W_G1", "to_child": "W_G2", "child_bias": "B_G2",
         "sharpness": "W_S", "sharpness_bias": "B_S",
     }  # fmt: skip
-    fields = {ours: z[f"p.{name}"] for ours, name in theirs.items()}
+    fields: dict[str, Any] = {ours: z[f"p.{name}"] for ours, name in theirs.items()}
     if case == "variable_small":
         for ours, name in (("use", "use"), ("ign", "ign")):
             fields[f"{ours}_weight"] = z[f"p.compute_beta_{name}.weight"]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from matplotlib.figure import Figure
 from rich.console import Console
@@ -19,7 +20,6 @@ from torchcaps.models import Model
 from torchcaps.studies.catalogue import Finding, Study
 from torchcaps.studies.experiment import Comparison, OnDataset, finish
 from torchcaps.studies.results import Results
-from torchcaps.training.recipe import Schedule
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class RotationOptions(OnDataset, Comparison):
     """The models it is compared with."""
     lr: float = 3e-3
     """Adam's learning rate at the start."""
-    schedule: Schedule = "cosine"
+    schedule: Literal["constant", "cosine", "sabour2017"] = "cosine"
     """Of the learning rate: constant, cosine to 0, or the authors' 0.96 every 2,000 steps."""
     shift: int = 0
     """Shift each training image by up to this many pixels, anew in every epoch."""

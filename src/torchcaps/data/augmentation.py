@@ -1,0 +1,89 @@
+"""Changing training images at random, each image by itself; every draw is the generator's."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .transforms import random_shift, rotate
+
+# Of red, green and blue in grey (ITU-R BT.601).
+_GREY = (0.299, 0.587, 0.114)
+
+
+class Augmentation(NamedTuple):
+    """Which changes, and how far they go; the fields are those of a recipe.
+
+    Called with images [B,C,H,W], floating in [0,1], and a generator; returns images of the same
+    kind. Shifts come first, then flips, rotation, brightness, contrast and saturation.
+    """
+
+    shift: int = 0
+    subpixel: bool = False
+    flip: str = "none"
+    rotate: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        if self.shift or self.subpixel:
+            images = random_shift(images, self.shift, generator, subpixel=self.subpixel)
+        if self.flip != "none":
+            images = random_flip(images, self.flip, generator)
+        if self.rotate:
+            images = rotate(images, _uniform(images, -self.rotate, self.rotate, generator))
+        for jitter, reach in (
+            (scale_brightness, self.brightness),
+            (scale_contrast, self.contrast),
+            (scale_saturation, self.saturation),
+        ):
+            if reach:
+                images = jitter(images, _uniform(images, 1 - reach, 1 + reach, generator))
+        return images
+
+
+def random_flip(images: Tensor, flip: str, generator: torch.Generator) -> Tensor:
+    """Mirror each image with probability 1/2: "horizontal" swaps left and right, "vertical" top
+    and bottom, "both" draws for each of the two."""
+    for axis, named in ((-1, "horizontal"), (-2, "vertical")):
+        if flip in (named, "both"):
+            chosen = _uniform(images, 0.0, 1.0, generator) < 0.5
+            images = torch.where(_each(chosen), images.flip(axis), images)
+    return images
+
+
+def scale_brightness(images: Tensor, factor: Tensor) -> Tensor:
+    """factor * image, cut to [0,1]; factor [B]."""
+    return (_each(factor) * images).clamp(0, 1)
+
+
+def scale_contrast(images: Tensor, factor: Tensor) -> Tensor:
+    """m + factor * (image - m), cut to [0,1], with the image's mean grey m; factor [B]."""
+    mean = _grey(images).mean((1, 2, 3), keepdim=True)
+    return (mean + _each(factor) * (images - mean)).clamp(0, 1)
+
+
+def scale_saturation(images: Tensor, factor: Tensor) -> Tensor:
+    """g + factor * (image - g), cut to [0,1], with the grey g of each pixel; factor [B]."""
+    grey = _grey(images)
+    return (grey + _each(factor) * (images - grey)).clamp(0, 1)
+
+
+def _grey(images: Tensor) -> Tensor:
+    """[B,1,H,W]: the luminance of RGB images, the mean over channels of others."""
+    if images.shape[1] != 3:
+        return images.mean(1, keepdim=True)
+    return (images * images.new_tensor(_GREY)[:, None, None]).sum(1, keepdim=True)
+
+
+def _uniform(images: Tensor, low: float, high: float, generator: torch.Generator) -> Tensor:
+    """A number for each image."""
+    drawn = torch.rand(len(images), generator=generator, device=generator.device)
+    return (low + (high - low) * drawn).to(images.device)
+
+
+def _each(values: Tensor) -> Tensor:
+    return values[:, None, None, None]

@@ -1,0 +1,115 @@
+"""Any dataset of torch in the place of an `ImageDataset`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Subset
+
+from torchcaps.quoting import quote
+
+from .checks import check_labels
+from .dataset import ImageDataset, as_unit_float
+
+_WHERE = "train, data"
+
+
+def as_images(dataset: Any, classes: Sequence[str] | None = None) -> ImageDataset:
+    """`dataset` itself, or a view of a torch dataset whose items are (image, label).
+
+    Images are tensors [C,H,W] of one shape, uint8 0..255 or floating, read anew for every batch, so
+    that the random transforms of a dataset stay random. Labels are whole numbers from 0, taken from
+    the attribute `targets`, as torchvision has it, or else read once from all items.
+
+    classes: names, where the dataset has no attribute `classes`; without any, they are numbers.
+
+    ValueError: no length or no items, or an item that is not such a pair.
+    """
+    if isinstance(dataset, ImageDataset):
+        return dataset
+    if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__") or not len(dataset):
+        raise ValueError(
+            f"{_WHERE}: expected a dataset with a length of at least 1 and items (image, label); "
+            f"got {type(dataset).__name__}; read a stream into a list first"
+        )
+    image, _ = _item(dataset, 0)
+    labels = _labels(dataset)
+    names = getattr(dataset, "classes", None) or classes
+    if names is None:
+        names = [str(label) for label in range(int(labels.max()) + 1)]
+    return _TorchImages(dataset, image.shape, labels, [str(name) for name in names])
+
+
+class _TorchImages(ImageDataset):
+    """Images of a torch dataset, read item by item when a batch is asked for."""
+
+    def __init__(
+        self, dataset: Any, in_shape: Sequence[int], labels: Tensor, classes: Sequence[str]
+    ) -> None:
+        self.name, self.split = type(dataset).__name__, "all"
+        self.dataset, self.classes = dataset, tuple(classes)
+        self._in_shape = tuple(in_shape)
+        check_labels(labels, len(dataset), self.classes, self.name)
+        self.labels = labels.long()
+
+    @property
+    def in_shape(self) -> tuple[int, int, int]:
+        channels, height, width = self._in_shape
+        return channels, height, width
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        images, labels = self.batch([index])
+        return images[0], int(labels[0])
+
+    def batch(self, indices: Sequence[int] | Tensor) -> tuple[Tensor, Tensor]:
+        chosen = torch.as_tensor(indices)
+        images = [_item(self.dataset, index)[0] for index in chosen.tolist()]
+        for index, image in zip(chosen.tolist(), images, strict=True):
+            if image.shape != self._in_shape:
+                raise ValueError(
+                    f"{_WHERE}, item {index}: expected an image of {list(self._in_shape)}, the "
+                    f"shape of item 0; got {list(image.shape)}; resize the images in its transform"
+                )
+        return as_unit_float(torch.stack(images)), self.labels[chosen]
+
+    def subset(self, indices: Sequence[int] | Tensor) -> ImageDataset:
+        chosen = torch.as_tensor(indices)
+        part: Dataset[Any] = Subset(self.dataset, chosen.tolist())
+        return _TorchImages(part, self._in_shape, self.labels[chosen], self.classes)
+
+    def relabelled(self, labels: Tensor, classes: Sequence[str]) -> ImageDataset:
+        return _TorchImages(self.dataset, self._in_shape, labels, classes)
+
+
+def _item(dataset: Any, index: int) -> tuple[Tensor, Any]:
+    item = dataset[index]
+    if not isinstance(item, tuple | list) or len(item) != 2:
+        raise ValueError(
+            f"{_WHERE}, item {index}: expected a pair (image, label); got {quote(item)}; wrap the "
+            "dataset in one whose __getitem__ returns that pair"
+        )
+    image, label = item
+    if not isinstance(image, Tensor) or image.ndim != 3:
+        got = f"shape {list(image.shape)}" if isinstance(image, Tensor) else type(image).__name__
+        raise ValueError(
+            f"{_WHERE}, item {index}: expected an image tensor [C,H,W]; got {got}; give the "
+            "dataset a transform to tensors"
+        )
+    return image, label
+
+
+def _labels(dataset: Any) -> Tensor:
+    """Whole numbers [N]."""
+    known = getattr(dataset, "targets", None)
+    if known is None or len(known) != len(dataset):
+        known = [_item(dataset, index)[1] for index in range(len(dataset))]
+    try:
+        return torch.as_tensor([int(label) for label in known])
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{_WHERE}: expected labels that are whole numbers; got others ({error}); number the "
+            "classes from 0"
+        ) from None

@@ -1,0 +1,25 @@
+"""What a run is made of."""
+
+from typing import NamedTuple
+
+import torch
+
+from torchcaps.data import ImageDataset
+from torchcaps.models import Model
+from torchcaps.training.recipe import Recipe
+
+
+class Materials(NamedTuple):
+    """A recipe, the model to train, and its data; without validation images nothing is tested."""
+
+    recipe: Recipe
+    model: Model
+    train_set: ImageDataset
+    validation_set: ImageDataset | None
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> "Materials":
+        """Those that the recipe names."""
+        train_set, validation_set = recipe.load_data("train"), recipe.load_data("validation")
+        torch.manual_seed(recipe.seed)
+        return cls(recipe, recipe.build_model(train_set), train_set, validation_set)

@@ -1,0 +1,38 @@
+"""What an epoch ends with: one pass over the validation images."""
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from torchcaps.data import ImageDataset
+from torchcaps.models import Model
+from torchcaps.training.calibrate import fitted_gain
+from torchcaps.training.evaluation import evaluate
+from torchcaps.training.processes import everywhere
+
+
+class Validation(NamedTuple):
+    """The figures of `evaluate`, None without validation images; the gain that fits the scores."""
+
+    accuracy: float | None = None
+    loss: float | None = None
+    reconstruction_mse: float | None = None
+    gain: float | None = None
+
+
+def validate(
+    model: Model, dataset: ImageDataset | None, loss: nn.Module, batch_size: int
+) -> Validation:
+    """Test and calibrate at once; where several processes run, each tests its share."""
+    if dataset is None:
+        return Validation()
+    scored: list[tuple[Tensor, Tensor]] = []
+    found = evaluate(
+        model,
+        dataset,
+        loss,
+        batch_size=batch_size,
+        collect=lambda scores, labels: scored.append((scores, labels)),
+    )
+    gain = fitted_gain(model, [part for parts in everywhere(scored) for part in parts])
+    return Validation(found.accuracy, found.loss, found.reconstruction_mse, gain)
