@@ -180,8 +180,8 @@ class VariationalBayesRouting(RoutingModule):
 
 @ROUTINGS.add("self_routing", about="each child decides by itself (Hahn et al. 2019)")
 class SelfRouting(RoutingModule):
-    """`ops.SelfRouting`, its routers from 0 on. Activations add up to 1: scores are their logarithms
-    and the loss, as the authors', the negative log-likelihood."""
+    """`ops.SelfRouting`, its routers from 0 on. Activations add up to 1: scores are their
+    logarithms and the loss, as the authors', the negative log-likelihood."""
 
     algorithm_class = ops.SelfRouting
     initial: ClassVar = {"router": 0.0, "router_bias": 0.0}
