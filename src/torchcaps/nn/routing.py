@@ -1,5 +1,6 @@
 """Routing algorithms as modules: each owns the parameters of one layer's routing."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, cast
 
@@ -114,11 +115,21 @@ class DynamicRouting(RoutingModule):
 
 @ROUTINGS.add("em", about="matrix capsules' EM (Hinton et al. 2018)")
 class EMRouting(RoutingModule):
-    """`ops.EM`; `preset`, `final_lambda`: see there."""
+    r"""`ops.EM`; `preset`, `final_lambda`: see there. $\beta^u$ starts where the entropy of votes of
+    length 1 is free of cost, so that activations start near 1/2."""
 
     algorithm_class = ops.EM
     initial: ClassVar = {"beta_a": 0.0, "beta_u": 0.0}
     score_kind = "activations"
+
+    def __init__(
+        self, in_capsules: int, in_dim: int, out_capsules: int, out_dim: int, **options: Any
+    ) -> None:
+        super().__init__(in_capsules, in_dim, out_capsules, out_dim, **options)
+        entropy = math.log(out_dim / LENGTH_OF_VOTES**2)  # -2 log sigma
+        free = entropy / (math.log(2 * math.pi) + 1)
+        start = free if options.get("preset") == "official" else entropy / 2
+        nn.init.constant_(cast(Tensor, self.beta_u), start)
 
 
 @ROUTINGS.add("self_attention", about="Efficient-CapsNet (Mazzia et al. 2021)")
@@ -193,11 +204,15 @@ class SelfRouting(RoutingModule):
 
 @ROUTINGS.add("heinsen", about="data used, data ignored (Heinsen 2019)")
 class HeinsenRouting(RoutingModule):
-    """`ops.Heinsen`, its betas from 0 on; `kernel`: see there."""
+    """`ops.Heinsen`, its betas from 0 on; `kernel`: see there. Scores are the logits below the
+    activations, as the author's are."""
 
     algorithm_class = ops.Heinsen
     initial: ClassVar = {"beta_use": 0.0, "beta_ign": 0.0}
-    score_kind = "activations"
+    score_kind = "logits"
+
+    def scores(self, capsules: Capsules) -> Tensor:
+        return capsules.activations.logit(eps=1e-7)
 
 
 @ROUTINGS.add("vector", about="vector routing (Heinsen 2022)")
