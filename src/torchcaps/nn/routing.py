@@ -115,8 +115,9 @@ class DynamicRouting(RoutingModule):
 
 @ROUTINGS.add("em", about="matrix capsules' EM (Hinton et al. 2018)")
 class EMRouting(RoutingModule):
-    r"""`ops.EM`; `preset`, `final_lambda`: see there. $\beta^u$ starts where the entropy of votes of
-    length 1 is free of cost, so that activations start near 1/2."""
+    r"""`ops.EM`; `preset`, `final_lambda`, `mass_eps`: see there. $\beta^u$ starts where votes of
+    length 1 cost nothing, so that activations start near 1/2, and the paper's preset takes
+    $\lambda = 1$: with its 0.01, few children leave all activations there."""
 
     algorithm_class = ops.EM
     initial: ClassVar = {"beta_a": 0.0, "beta_u": 0.0}
@@ -126,6 +127,8 @@ class EMRouting(RoutingModule):
         self, in_capsules: int, in_dim: int, out_capsules: int, out_dim: int, **options: Any
     ) -> None:
         super().__init__(in_capsules, in_dim, out_capsules, out_dim, **options)
+        if options.get("preset", "paper") == "paper":
+            self.options.setdefault("final_lambda", 1.0)
         entropy = math.log(out_dim / LENGTH_OF_VOTES**2)  # -2 log sigma
         free = entropy / (math.log(2 * math.pi) + 1)
         start = free if options.get("preset") == "official" else entropy / 2

@@ -49,6 +49,8 @@ class Algorithm(ABC):
     """What it must be given beside votes: "activations", "u"."""
     one_pass: ClassVar[bool] = False
     """No agreement to iterate: `iterations` must be 1."""
+    copies: ClassVar[int] = 5
+    """About how many tensors like the votes a pass and its gradient hold at once."""
     votes_each: ClassVar[int] = 1
     """How many poses a vote holds, one after the other."""
 

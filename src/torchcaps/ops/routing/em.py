@@ -56,6 +56,7 @@ class EM(Algorithm):
     least: float | None = None
     mass_eps: float = 1e-7
     needs: ClassVar = ("activations",)
+    copies: ClassVar = 14
 
     @classmethod
     def shapes(cls, children: int, parents: int, dim: int, child_dim: int) -> dict[str, Any]:

@@ -5,7 +5,8 @@ import torch
 from torchcaps.ops.precision import without_autocast
 from torchcaps.ops.routing.backend import TRANSFORMS, Problem
 from torchcaps.ops.routing.result import Capsules
-from torchcaps.ops.routing.tiled import Given, route_tiled
+from torchcaps.ops.routing.tiled import route_tiled
+from torchcaps.ops.routing.tiles import Given
 from torchcaps.ops.routing.votes import check_children
 from torchcaps.ops.routing.whole import check_votes, route_votes
 from torchcaps.ops.transforms import transformed

@@ -2,50 +2,17 @@
 the gradient. Memory does not grow with I * J * D, for any algorithm, on any device."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from torchcaps.ops.precision import without_autocast
-from torchcaps.ops.routing.algorithm import Algorithm, Children, Parents
+from torchcaps.ops.routing.algorithm import Algorithm, Parents
 from torchcaps.ops.routing.moments import Moments
-from torchcaps.ops.routing.whole import one_pass, present
+from torchcaps.ops.routing.tiles import Given, Plan, combine, cut
 from torchcaps.ops.transforms import transformed
-
-# Bytes of a tile's votes: a few of them and the temporaries stay in a core's cache; a GPU wants
-# large products.
-CPU_BUDGET, GPU_BUDGET = 1 << 20, 1 << 26
-
-
-class Given(NamedTuple):
-    """What votes are made of: `u [B, I, E]`, `weight [T, J, ...]` (None: the children are their own
-    votes), `offset [I, 1 or J, D]` to add, `activations`, `mask [B, I]`."""
-
-    u: Tensor
-    weight: Tensor | None
-    offset: Tensor | None
-    activations: Tensor | None
-    mask: Tensor | None
-
-    def votes(self, make: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-        """`[B, I, J, D]`."""
-        votes = self.u.unsqueeze(2) if self.weight is None else make(self.u, self.weight)
-        return votes if self.offset is None else votes + self.offset
-
-
-class Plan(NamedTuple):
-    """One pass, but for its tensors."""
-
-    make: Callable[[Tensor, Tensor], Tensor]
-    algorithm: Algorithm
-    names: tuple[str, ...]
-    state: pytree.TreeSpec
-    t: int
-    tiles: tuple[slice, ...]
-    positions: int
 
 
 def route_tiled(
@@ -57,142 +24,159 @@ def route_tiled(
     """Poses and activations of the parents, which `zeros [B, J, D]` has the shape and dtype of."""
     children = given.u.shape[1]
     positions = 1 if given.weight is None else children // given.weight.shape[0]
-    tiles = cut(children, positions, zeros.numel() * zeros.element_size(), zeros.device)
+    each = zeros.numel() * zeros.element_size() * algorithm.copies
     tensors = algorithm.tensors()
-    state = algorithm.start(zeros)
-    for t in range(algorithm.passes):
-        leaves, spec = pytree.tree_flatten(state)
-        plan = Plan(make, algorithm, tuple(tensors), spec, t, tiles, positions)
-        box: list[pytree.TreeSpec] = []
-        flat = _Pass.apply(plan, box, *given, *tensors.values(), *leaves)
-        state = algorithm.update(pytree.tree_unflatten(list(flat), box[0]), state, t)
-    return algorithm.finish(state)
+    leaves, spec = pytree.tree_flatten(algorithm.start(zeros))
+    tiles = cut(children, positions, each, zeros.device)
+    plan = Plan(make, algorithm, tuple(tensors), spec, tiles, positions)
+    state = _Tiled.apply(plan, *given, *tensors.values(), *leaves)
+    return algorithm.finish(pytree.tree_unflatten(list(state), spec))
 
 
-def cut(children: int, positions: int, each: int, device: torch.device) -> tuple[slice, ...]:
-    """Tiles of children whose votes take about the budget, `each` bytes a child: some whole types,
-    or a part of one (whose transform all its positions share)."""
-    room = max(1, (CPU_BUDGET if device.type == "cpu" else GPU_BUDGET) // max(each, 1))
-    if room >= positions:
-        step = room // positions * positions
-        return tuple(slice(a, min(a + step, children)) for a in range(0, children, step))
-    return tuple(
-        slice(start + a, start + min(a + room, positions))
-        for start in range(0, children, positions)
-        for a in range(0, positions, room)
-    )
-
-
-class _Pass(torch.autograd.Function):
-    """Statistics of one pass over all tiles."""
+class _Tiled(torch.autograd.Function):
+    """The parents' last state, leaf by leaf, by passes over the tiles."""
 
     @staticmethod
-    def forward(ctx: Any, plan: Plan, box: list, *tensors: Tensor | None) -> tuple[Tensor, ...]:
-        total = None
-        for tile in plan.tiles:
-            some = _statistics(plan, [_view(plan, k, x, tile) for k, x in enumerate(tensors)])
-            total = some if total is None else _combine(total, some, Moments.merge, torch.add)
-        flat, spec = pytree.tree_flatten(total)
-        box.append(spec)
-        ctx.plan, ctx.spec, ctx.count = plan, spec, len(tensors)
-        ctx.save_for_backward(*tensors, *flat)
-        return tuple(flat)
+    def forward(ctx: Any, plan: Plan, *tensors: Tensor | None) -> tuple[Tensor, ...]:
+        fixed = tensors[: len(tensors) - plan.state.num_leaves]
+        state = list(tensors[len(fixed) :])
+        kept: list[Tensor] = []
+        for t in range(plan.algorithm.passes):
+            total = None
+            for tile in plan.tiles:
+                views = [plan.view(k, x, tile) for k, x in enumerate((*fixed, *state))]
+                some = plan.statistics(views, t)
+                total = some if total is None else combine(total, some, Moments.merge, torch.add)
+            leaves, ctx.spec = pytree.tree_flatten(total)
+            kept += [*state, *leaves]
+            state = plan.update(total, (*fixed, *state), t)
+        ctx.plan, ctx.count = plan, len(tensors)
+        ctx.save_for_backward(*tensors, *kept)
+        return tuple(x.clone() if any(x is y for y in tensors) else x for x in state)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Any, ...]:
-        tensors, total = ctx.saved_tensors[: ctx.count], list(ctx.saved_tensors[ctx.count :])
-        wanted = ctx.needs_input_grad[2:]
+        plan, saved = ctx.plan, ctx.saved_tensors
+        tensors, kept = saved[: ctx.count], saved[ctx.count :]
+        wanted = ctx.needs_input_grad[1:]
         with without_autocast(grads[0].device):
             if torch.is_grad_enabled() or transformed(*grads):
-                found = _again(ctx.plan, tensors, wanted, grads)
+                found = _again(plan, tensors, wanted, grads)
             else:
-                whole = pytree.tree_unflatten(total, ctx.spec)
-                found = _over_tiles(ctx.plan, tensors, wanted, grads, whole)
-        return None, None, *found
+                found = _backwards(plan, tensors, wanted, list(grads), kept, ctx.spec)
+        return None, *found
 
 
-def _over_tiles(
-    plan: Plan, tensors: tuple, wanted: tuple, grads: tuple, whole: Parents
+def _backwards(
+    plan: Plan, tensors: tuple, wanted: tuple, grads: list, kept: tuple, spec: pytree.TreeSpec
 ) -> list[Tensor | None]:
-    """Gradients by making the votes of each tile again."""
+    """Gradients by making the votes of each tile again, pass by pass from the last."""
+    states = plan.state.num_leaves
+    first = len(tensors) - states
+    fixed = tensors[:first]
     found: list[Tensor | None] = [None] * len(tensors)
-    for tile in plan.tiles:
-        leaves = [_view(plan, k, x, tile) for k, x in enumerate(tensors)]
-        leaves = [
-            x.detach().requires_grad_() if want and x is not None else x
-            for x, want in zip(leaves, wanted, strict=True)
-        ]
+    size = len(kept) // plan.algorithm.passes
+    for t in reversed(range(plan.algorithm.passes)):
+        state, total = kept[t * size :][:states], kept[t * size + states : (t + 1) * size]
+        now = (*fixed, *state)
+        wants = (*wanted[:first], *[True] * states)
+        # Through the update: what the statistics, the state and the algorithm's tensors owe to it.
+        leaves, sums = _leaves(now, wants), _leaves(total, [True] * len(total))
         with torch.enable_grad():
-            some = _statistics(plan, leaves)
-            shares = _combine(some, whole, Moments.share, lambda share, _: share)
-        for k, grad in enumerate(_pull(shares, leaves, wanted, grads)):
-            if grad is not None:
-                if found[k] is None:
-                    found[k] = torch.zeros_like(tensors[k])
-                view = _view(plan, k, found[k], tile)
-                assert view is not None
-                view.add_(grad)
+            after = plan.update(pytree.tree_unflatten(sums, spec), leaves, t)
+        pulled = _pull(after, [*leaves, *sums], [*wants, *[True] * len(sums)], grads)
+        later, of_sums = pulled[: len(now)], pulled[len(now) :]
+        for k, grad in enumerate(later[:first]):
+            _add(found, k, grad, tensors[k], lambda x: x)
+        before = later[first:]
+        if any(grad is not None for grad in of_sums):
+            _through_tiles(
+                plan,
+                now,
+                wants,
+                of_sums,
+                pytree.tree_unflatten(list(total), spec),
+                t,
+                found,
+                before,
+                first,
+            )
+        grads = before
+        if all(grad is None for grad in grads):
+            break
+    found[first:] = grads
     return found
+
+
+def _through_tiles(
+    plan: Plan, now: tuple, wants: tuple, of_sums: list, whole: Parents, t: int,
+    found: list, before: list, first: int,
+) -> None:  # fmt: skip
+    """Add to `found`, and for the state to `before`, what one pass over the tiles owes."""
+    for tile in plan.tiles:
+        leaves = _leaves([plan.view(k, x, tile) for k, x in enumerate(now)], wants)
+        with torch.enable_grad():
+            some = plan.statistics(leaves, t)
+            shares = combine(some, whole, Moments.share, lambda share, _: share)
+        pulled = _pull(pytree.tree_leaves(shares), leaves, wants, of_sums)
+        for k, grad in enumerate(pulled):
+            if k < first:
+                _add(found, k, grad, now[k], lambda x, k=k, tile=tile: plan.view(k, x, tile))
+            else:
+                _add(before, k - first, grad, now[k], lambda x: x)
+
+
+def _add(into: list, k: int, grad: Tensor | None, like: Tensor | None, part: Callable) -> None:
+    """Add `grad` to the part of the k-th gradient that it is of; None is zero."""
+    if grad is not None:
+        assert like is not None
+        if into[k] is None:
+            into[k] = torch.zeros_like(like)
+        part(into[k]).add_(grad)
 
 
 def _again(plan: Plan, tensors: tuple, wanted: tuple, grads: tuple) -> list[Tensor | None]:
     """Gradients that can be differentiated again: all votes at once."""
-    # Through views, so that what one input owes to another (the state to the children) stays out.
+    first = len(tensors) - plan.state.num_leaves
+    # Through views, so that what one input owes to another stays out.
     with torch.enable_grad():
         leaves = [None if x is None else x.view_as(x) for x in tensors]
-        statistics = _statistics(plan, leaves)
-    return _pull(statistics, leaves, wanted, grads, create_graph=True)
+        now = list(leaves)
+        for t in range(plan.algorithm.passes):
+            now[first:] = plan.update(plan.statistics(now, t), now, t)
+    return _pull(now[first:], leaves, wanted, grads, create_graph=True)
+
+
+def _leaves(tensors: Sequence[Tensor | None], wanted: Sequence[bool]) -> list[Any]:
+    """The same values, to be differentiated by where wanted."""
+    pairs = zip(tensors, wanted, strict=True)
+    return [
+        x.detach().requires_grad_() if want and x is not None and x.is_floating_point() else x
+        for x, want in pairs
+    ]
 
 
 def _pull(
-    statistics: Parents, leaves: list, wanted: tuple, grads: tuple, create_graph: bool = False
+    outputs: Sequence[Tensor],
+    inputs: Sequence[Tensor | None],
+    wanted: Sequence[bool],
+    grads: Sequence[Tensor | None],
+    create_graph: bool = False,
 ) -> list[Tensor | None]:
-    """The gradient of each of `leaves` that is wanted, given that of each statistic."""
-    pairs = zip(pytree.tree_leaves(statistics), grads, strict=True)
-    pairs = [(out, grad) for out, grad in pairs if out.requires_grad]
-    found: list[Tensor | None] = [None] * len(leaves)
-    at = [k for k, want in enumerate(wanted) if want]
+    """The gradient of each wanted input, given those of the outputs; None is zero."""
+    pairs = [
+        (out, grad)
+        for out, grad in zip(outputs, grads, strict=True)
+        if grad is not None and out.requires_grad
+    ]
+    found: list[Tensor | None] = [None] * len(inputs)
+    at = [k for k, want in enumerate(wanted) if want and inputs[k] is not None]
     if pairs and at:
-        outputs, cotangents = zip(*pairs, strict=True)
-        inputs = [leaves[k] for k in at]
-        pulled = torch.autograd.grad(
-            outputs, inputs, cotangents, create_graph=create_graph, allow_unused=True
-        )
+        outs, cotangents = zip(*pairs, strict=True)
+        pulled = torch.autograd.grad(  # pyright: ignore[reportCallIssue]
+            outs, [inputs[k] for k in at], cotangents,
+            create_graph=create_graph, allow_unused=True,
+        )  # fmt: skip
         for k, grad in zip(at, pulled, strict=True):
             found[k] = grad
     return found
-
-
-def _statistics(plan: Plan, tensors: Sequence[Tensor | None]) -> Parents:
-    """What the children among `tensors` send to the parents."""
-    given = Given(*tensors[: len(Given._fields)])  # pyright: ignore[reportArgumentType]
-    rest = list(tensors[len(Given._fields) :])
-    own = {name: rest.pop(0) for name in plan.names}
-    algorithm = replace(plan.algorithm, **own)
-    state = pytree.tree_unflatten(rest, plan.state)
-    children = Children(given.votes(plan.make), given.activations, given.u)
-    return one_pass(algorithm, present(children, given.mask), given.mask, state, plan.t)[0]
-
-
-def _view(plan: Plan, k: int, x: Tensor | None, tile: slice) -> Tensor | None:
-    """The part of the k-th tensor of a pass that belongs to the children of `tile`."""
-    names = (*Given._fields, *plan.names)
-    name = names[k] if k < len(names) else "state"
-    if x is None:
-        return None
-    if name in ("u", "activations", "mask"):
-        return x[:, tile]
-    if name == "weight":
-        return x[tile.start // plan.positions : -(-tile.stop // plan.positions)]
-    if name == "offset" or (name in plan.algorithm.of_children and x.shape[0] > 1):
-        return x[tile]
-    return x
-
-
-def _combine(a: Parents, b: Parents, moments: Callable, plain: Callable) -> Parents:
-    """`moments(a, b)` of moments, `plain(a, b)` of other tensors, through tuples."""
-    if isinstance(a, Moments):
-        return moments(a, b)
-    if isinstance(a, Tensor):
-        return plain(a, b)
-    return tuple(_combine(x, y, moments, plain) for x, y in zip(a, b, strict=True))
