@@ -39,8 +39,8 @@ class _Tiled(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, plan: Plan, *tensors: Tensor | None) -> tuple[Tensor, ...]:
         fixed = tensors[: len(tensors) - plan.state.num_leaves]
-        state = list(tensors[len(fixed) :])
-        kept: list[Tensor] = []
+        start = [x for x in tensors[len(fixed) :] if x is not None]
+        state, kept = start, []
         for t in range(plan.algorithm.passes):
             total = None
             for tile in plan.tiles:
@@ -52,7 +52,7 @@ class _Tiled(torch.autograd.Function):
             state = plan.update(total, (*fixed, *state), t)
         ctx.plan, ctx.count = plan, len(tensors)
         ctx.save_for_backward(*tensors, *kept)
-        return tuple(x.clone() if any(x is y for y in tensors) else x for x in state)
+        return tuple(x.clone() if any(x is y for y in start) else x for x in state)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Any, ...]:
@@ -118,7 +118,8 @@ def _through_tiles(
         with torch.enable_grad():
             some = plan.statistics(leaves, t)
             shares = combine(some, whole, Moments.share, lambda share, _: share)
-        pulled = _pull(pytree.tree_leaves(shares), leaves, wants, of_sums)
+        outputs: list[Any] = pytree.tree_leaves(shares)
+        pulled = _pull(outputs, leaves, wants, of_sums)
         for k, grad in enumerate(pulled):
             if k < first:
                 _add(found, k, grad, now[k], lambda x, k=k, tile=tile: plan.view(k, x, tile))
@@ -144,7 +145,8 @@ def _again(plan: Plan, tensors: tuple, wanted: tuple, grads: tuple) -> list[Tens
         now = list(leaves)
         for t in range(plan.algorithm.passes):
             now[first:] = plan.update(plan.statistics(now, t), now, t)
-    return _pull(now[first:], leaves, wanted, grads, create_graph=True)
+    outputs: list[Any] = now[first:]
+    return _pull(outputs, leaves, wanted, grads, create_graph=True)
 
 
 def _leaves(tensors: Sequence[Tensor | None], wanted: Sequence[bool]) -> list[Any]:
@@ -170,13 +172,12 @@ def _pull(
         if grad is not None and out.requires_grad
     ]
     found: list[Tensor | None] = [None] * len(inputs)
-    at = [k for k, want in enumerate(wanted) if want and inputs[k] is not None]
+    at = {k: x for k, x in enumerate(inputs) if wanted[k] and x is not None}
     if pairs and at:
         outs, cotangents = zip(*pairs, strict=True)
-        pulled = torch.autograd.grad(  # pyright: ignore[reportCallIssue]
-            outs, [inputs[k] for k in at], cotangents,
-            create_graph=create_graph, allow_unused=True,
-        )  # fmt: skip
+        pulled = torch.autograd.grad(
+            outs, list(at.values()), cotangents, create_graph=create_graph, allow_unused=True
+        )
         for k, grad in zip(at, pulled, strict=True):
             found[k] = grad
     return found

@@ -40,6 +40,7 @@ class VectorRouting(Scored):
     """
 
     iterations: int = 2
+    copies: ClassVar = 20
     children: int
     gate: Tensor
     gate_bias: Tensor
