@@ -104,22 +104,25 @@ class Trainer:
                 raise RuntimeError("the explorer was closed")
             self._process = subprocess.Popen(
                 _command(recipe, folder),
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # its end is the training's, should the server be killed
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 text=True,
                 errors="replace",
                 start_new_session=True,  # Ctrl-C is the server's, which ends this process then
             )
-        _, said = self._process.communicate()
-        if self._process.returncode:
+        with self._process as process:  # not `communicate`, which would close its input first
+            assert process.stderr is not None
+            said = process.stderr.read()
+        if process.returncode:
             last = said.strip().rpartition("\n")[2].removeprefix("torchcaps: ")
-            raise RuntimeError(last or f"{recipe.model} ended with {self._process.returncode}")
+            raise RuntimeError(last or f"{recipe.model} ended with {process.returncode}")
 
 
 def _command(recipe: Recipe, folder: Path) -> list[str]:
     """`torchcaps train` with every option that is not the default."""
-    words = [sys.executable, "-m", "torchcaps", "train", "--quiet", "--out", str(folder)]
+    words = [sys.executable, "-m", "torchcaps.explorer.tethered"]
+    words += ["train", "--quiet", "--out", str(folder)]
     values = asdict(recipe)
     for field in fields(Recipe):
         value = values[field.name]
