@@ -17,8 +17,8 @@ def read_plain(text: str, where: str) -> Any:
         mark = getattr(error, "problem_mark", None)
         place = "" if mark is None else f" in line {mark.line + 1}"
         raise ValueError(
-            f"{where}: expected YAML; got {type(error).__name__}{place}; correct it there, or write "
-            "the file anew from --print-config"
+            f"{where}: expected YAML; got {type(error).__name__}{place}; correct it there, or "
+            "write the file anew from --print-config"
         ) from None
 
 
