@@ -1,7 +1,17 @@
-"""`python -m torchcaps`, which torchrun needs."""
+"""The process of a command: `torchcaps` and `python -m torchcaps`, which torchrun needs."""
 
 import sys
 
-from torchcaps.cli.main import main
+from torchcaps.interrupt import end_at_once
 
-sys.exit(main())
+
+def main() -> int:
+    """See `torchcaps.cli.main`, which is imported only once Ctrl-C is answered in a line."""
+    end_at_once("torchcaps: stopped")
+    from torchcaps.cli.main import main as run
+
+    return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,5 +1,6 @@
 """Ctrl-C, SIGTERM and SIGHUP as a request that is granted between two steps."""
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -44,14 +45,25 @@ class StopRequest:
         _restore(self._before)
 
 
+def end_at_once(message: str) -> None:
+    """From now on, outside the regions above and below, Ctrl-C ends the process with this line: for
+    imports, some of which turn a `KeyboardInterrupt` into something else."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        os.write(2, f"{message}\n".encode())
+        os._exit(128 + number)
+
+    _catch([signal.SIGINT], end)
+
+
 @contextmanager
 def as_ctrl_c() -> Iterator[None]:
-    """Within this region SIGTERM and SIGHUP raise `Interrupted`, where Ctrl-C raises its parent."""
+    """Within this region Ctrl-C, SIGTERM and SIGHUP raise `Interrupted`."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise Interrupted("", number)
 
-    before = _catch([number for number in _ALL if number != signal.SIGINT], stop)
+    before = _catch(_ALL, stop)
     try:
         yield
     finally:

@@ -14,7 +14,12 @@ def read_plain(text: str, where: str) -> Any:
     try:
         return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        raise ValueError(f"{where}: expected YAML; got {type(error).__name__}") from None
+        mark = getattr(error, "problem_mark", None)
+        place = "" if mark is None else f" in line {mark.line + 1}"
+        raise ValueError(
+            f"{where}: expected YAML; got {type(error).__name__}{place}; correct it there, or "
+            "write the file anew from --print-config"
+        ) from None
 
 
 def check_plain(text: str, where: str) -> None:

@@ -1,5 +1,6 @@
 """`torchcaps explore`: the page, served by a process of its own."""
 
+import contextlib
 import re
 import signal
 import socket
@@ -27,10 +28,15 @@ def begin(tmp_path):
     """begin("run"): the process, the lines before its address, and the address."""
     processes = []
 
-    def start(*words):
+    def start(*words, **options):
         command = [sys.executable, "-m", "torchcaps", "explore", "--no-browser", *map(str, words)]
         process = subprocess.Popen(
-            command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command,
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **options,
         )
         processes.append(process)
         assert process.stdout is not None
@@ -76,6 +82,26 @@ def test_it_answers_until_it_is_stopped(begin, run, how, code):
     process.send_signal(how)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (code, "", "torchcaps: explorer ended\n")
+
+
+def few_files():
+    resource = pytest.importorskip("resource")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits files")
+def test_many_idle_connections_take_neither_files_nor_answers(begin, run):
+    process, _, url = begin(run, "--port", 0, preexec_fn=few_files)
+    port = int(url.rpartition(":")[2].strip("/"))
+    with contextlib.ExitStack() as idle:
+        for count in range(300):
+            client = idle.enter_context(socket.create_connection(("127.0.0.1", port), 60))
+            client.sendall(b"GET / HTTP/1.1\r\nHost: local" if count % 2 else b"G")
+        for _ in range(3):
+            assert httpx.get(f"{url}api/state", timeout=30).status_code == 200
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "torchcaps: explorer ended\n")
 
 
 def test_others_are_warned_of(begin, run):

@@ -2,6 +2,8 @@
 
 import shlex
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -101,3 +103,33 @@ def test_a_second_press_stops_at_once(cli, press):
     assert signal.getsignal(signal.SIGINT) is before
     press()
     assert cli(*command(said), "--quiet").code == 0
+
+
+PRESSED_AT_AN_IMPORT = """
+import os, signal, sys
+count, pressed_at = 0, int(sys.argv.pop(1))
+{load}
+def audit(event, arguments):
+    global count
+    count += event == "import"
+    if event == "import" and count == pressed_at:
+        os.kill(os.getpid(), signal.SIGINT)
+sys.addaudithook(audit)
+{begin}
+"""
+CONSOLE = {"load": "from torchcaps.__main__ import main", "begin": "sys.exit(main())"}
+MODULE = {
+    "load": "import runpy, torchcaps.interrupt",
+    "begin": "runpy.run_module('torchcaps', run_name='__main__', alter_sys=True)",
+}
+
+
+@pytest.mark.parametrize("pressed_at", [2, 10, 40, 100, 300, 600, 900, 1200, 1500])
+@pytest.mark.parametrize("door", [CONSOLE, MODULE], ids=["console", "module"])
+def test_ctrl_c_during_imports_is_one_line(tmp_path, door, pressed_at):
+    """Some imports of torch turn an exception into another, or into nothing."""
+    code = PRESSED_AT_AN_IMPORT.format(**door)
+    command = [sys.executable, "-c", code, str(pressed_at), "train", *TINY, "--out", tmp_path / "r"]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "torchcaps: stopped\n")
+    assert list(tmp_path.iterdir()) == []

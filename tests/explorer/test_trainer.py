@@ -1,5 +1,7 @@
 """Training beside the server: started once, followed, ended, and told when it fails."""
 
+import json
+import subprocess
 import sys
 import time
 
@@ -13,6 +15,7 @@ from torchcaps.explorer.trainer import RECIPES
 from torchcaps.explorer.workspaces import load_workspace
 from torchcaps.studies.faces.study import FacesOptions
 from torchcaps.training import Recipe
+from torchcaps.training.lock import LOCK
 
 from .conftest import numbered, save_run
 
@@ -171,6 +174,38 @@ def test_the_end_of_the_server_is_the_end_of_the_training(explorer, fake):
     explorer.trainer.start("digits")
     assert until(client, ended)[-1]["message"] == "training failed: the explorer was closed"
     assert explorer.trainer._process is process
+
+
+SERVER = """
+import json, sys, time
+from pathlib import Path
+from torchcaps.explorer.trainer import RECIPES, Trainer
+from torchcaps.training import Recipe
+recipe = Recipe(model="cnn", train_images=64, epochs=100_000, model_options=json.loads(sys.argv[1]))
+RECIPES["digits"] = (recipe,)
+Trainer(print, Path(sys.argv[2])).start("digits")
+time.sleep(300)
+"""
+
+
+def test_a_server_that_is_killed_takes_its_training_along(tmp_path):
+    words = [sys.executable, "-c", SERVER, json.dumps(SMALL), str(tmp_path)]
+    folder = tmp_path / "explorer-digits-cnn"
+    with subprocess.Popen(words) as server:
+        try:
+            wait_for(lambda: (folder / "metrics.jsonl").exists())
+            assert (folder / LOCK).exists()
+        finally:
+            server.kill()
+    wait_for(lambda: not (folder / LOCK).exists())
+    assert (folder / "checkpoint" / "state.safetensors").exists()
+
+
+def wait_for(reached, seconds=120):
+    end = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_faces_are_trained_as_the_study_does():

@@ -104,7 +104,7 @@ def test_values_that_make_no_run_are_named_in_code_and_in_files(tmp_path, values
     ("content", "text"),
     [
         (None, "expected the config.yaml of a run; got FileNotFoundError; give the folder"),
-        (b"epochs: [1, 2", "config.yaml: expected YAML; got ParserError"),
+        (b"epochs: [1, 2", "expected YAML; got ParserError in line 1; correct it there, or write"),
         (b"\xff\xfe\x00", "config.yaml: expected a configuration; got a file that is no text"),
         (
             b"- epochs\n- 3\n",

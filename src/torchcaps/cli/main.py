@@ -1,6 +1,6 @@
 """`torchcaps COMMAND ...`: finds the command, turns a user's mistake into one line.
 
-Torch is loaded by the command that needs it, within `main`, so that Ctrl-C is answered there too.
+Torch is loaded by the command that needs it, within `main`.
 """
 
 import os
@@ -31,8 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     warnings.formatwarning = lambda message, *_, **__: f"torchcaps: {message}\n"
     try:
         (OPTIONS if words[0].startswith("-") else COMMANDS).about(words[0])
-        with as_ctrl_c():
-            return _run(words[0], words[1:])
+        return _run(words[0], words[1:])
     except BrokenPipeError:  # who read the output, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
@@ -64,7 +63,9 @@ def _run(name: str, words: list[str]) -> int:
 
     options = read(name, words)
     # Only now the command, and torch with it: a wrong option is refused at once.
-    import_module(f"torchcaps.cli.{name}").run(options)
+    command = import_module(f"torchcaps.cli.{name}")
+    with as_ctrl_c():
+        command.run(options)
     sys.stdout.flush()
     return 0
 

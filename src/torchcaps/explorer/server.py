@@ -1,6 +1,7 @@
 """The server: addresses to functions, mistakes to sentences."""
 
 import mimetypes
+from asyncio import Semaphore
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -36,6 +37,7 @@ from torchcaps.explorer.views import decode, sweep, view
 
 STATIC = Path(__file__).parent / "static"
 _LARGEST_SEED = 2**31 - 1
+_DECODED_AT_ONCE = 2  # pictures, of which each may take some hundred megabytes
 
 Answer = dict[str, Any]
 
@@ -101,7 +103,9 @@ def _post(name: str, answer: Callable[[Fields], Answer]) -> Route:
 
 
 def _picture(workspaces: Workspaces) -> Route:
-    """POST /api/picture?set=WORKSPACE&ink=0|1, the bytes of a file."""
+    """POST /api/picture?set=WORKSPACE&ink=0|1, the bytes of a file. Where others are decoded it
+    waits, so that many uploads take no more memory than a few."""
+    decoders = Semaphore(_DECODED_AT_ONCE)
 
     def work(query: Fields, content: bytes) -> Answer:
         drawn = query.text("ink", ["0", "1"]) == "1"
@@ -109,7 +113,9 @@ def _picture(workspaces: Workspaces) -> Route:
 
     async def endpoint(request: Request) -> Response:
         query = Fields(dict(request.query_params), "picture")
-        return JSONResponse(await run_in_threadpool(work, query, await read_body(request)))
+        content = await read_body(request)
+        async with decoders:
+            return JSONResponse(await run_in_threadpool(work, query, content))
 
     return Route("/api/picture", endpoint, methods=["POST"])
 

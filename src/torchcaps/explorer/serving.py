@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import uvicorn
 
+from torchcaps.explorer.connections import BACKLOG, MOST_CONNECTIONS, Connection
 from torchcaps.explorer.guard import EVERY_ADDRESS
 from torchcaps.explorer.server import make_app
 from torchcaps.explorer.state import Explorer
@@ -58,13 +59,20 @@ def serve(
 ) -> None:
     """Answer on this socket until Ctrl-C, which is raised again once all is closed. `ready` is
     called when the first question would be answered and Ctrl-C ends the server in order."""
-    config = uvicorn.Config(
+    _Server(configuration(explorer, host), ready).run(sockets=[listening])
+
+
+def configuration(explorer: Explorer, host: str) -> uvicorn.Config:
+    """A server of the page with limits on what its clients take."""
+    return uvicorn.Config(
         make_app(explorer, host),
+        http=Connection,
+        limit_concurrency=MOST_CONNECTIONS,
+        backlog=BACKLOG,
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=_SECONDS_TO_END,
     )
-    _Server(config, ready).run(sockets=[listening])
 
 
 class _Server(uvicorn.Server):

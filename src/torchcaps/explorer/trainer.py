@@ -104,19 +104,21 @@ class Trainer:
                 raise RuntimeError("the explorer was closed")
             self._process = subprocess.Popen(
                 _command(recipe, folder),
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # its end is the training's, should the server be killed
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 text=True,
                 errors="replace",
                 start_new_session=True,  # Ctrl-C is the server's, which ends this process then
             )
-        _, said = self._process.communicate()
-        if self._process.returncode:
+        with self._process as process:  # not `communicate`, which would close its input first
+            assert process.stderr is not None
+            said = process.stderr.read()
+        if process.returncode:
             last = said.strip().rpartition("\n")[2].removeprefix("torchcaps: ")
-            raise RuntimeError(last or f"{recipe.model} ended with {self._process.returncode}")
+            raise RuntimeError(last or f"{recipe.model} ended with {process.returncode}")
 
 
 def _command(recipe: Recipe, folder: Path) -> list[str]:
-    train = [sys.executable, "-m", "torchcaps", "train", "--quiet", "--out", str(folder)]
-    return [*train, *as_words(recipe)]
+    tethered = [sys.executable, "-m", "torchcaps.explorer.tethered"]
+    return [*tethered, "train", "--quiet", "--out", str(folder), *as_words(recipe)]
