@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from ledger import Ledger
 from problems import TOLERANCE, Sizes
-from timing import extra_megabytes, times
+from timing import Call, extra_megabytes, times
 from torchcaps.nn import ROUTINGS, DenseCapsules
 from torchcaps.ops import lengths
 
@@ -60,7 +60,7 @@ def measure(ledger: Ledger, name: str, sizes: Sizes, rounds: int) -> None:
     engines = ["tiled"] if COPIES * votes_bytes > MOST_BYTES else ["whole", "tiled"]
     if "dynamic" in name:
         engines.append("auto")
-    calls = {engine: partial(step, layer, u, engine) for engine in engines}
+    calls: dict[str, Call] = {e: partial(step, layer, u, e) for e in engines}
     checked = {engine: error(layer, u[:CHECKED], engine) for engine in engines}
     for engine, row in times(calls, rounds).items():
         share = extra_megabytes(calls[engine]) * 1e6 / votes_bytes
