@@ -104,3 +104,11 @@ def test_options_change_the_network():
     assert tiny(types=3).capsules.weight.shape[0] == 3 * 2 * 2
     assert tiny(primary_dim=3).capsules.weight.shape[-1] == 3
     assert tiny(kernel_size=2).stem.kernel_size == (2, 2)
+
+
+def test_transforms_may_be_shared_by_all_children():
+    model = tc.create_model(
+        "capsnet_small", (1, 8, 8), 10, routing="uniform", share_transforms=True
+    )
+    assert model.capsules.weight.shape == (1, 10, 16, 8)
+    assert model(torch.rand(2, 1, 8, 8)).scores.shape == (2, 10)

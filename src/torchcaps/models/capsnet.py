@@ -47,6 +47,8 @@ class CapsNet(Model):
         types, primary_dim: kinds of primary capsules and their size E.
         pose_dim: D.
         routing: a name in `torchcaps.nn.ROUTINGS`; routing_options: its options.
+        share_transforms: all children use the same transforms, as in Aff-CapsNet (Gu & Tresp 2020,
+            which has `routing="uniform"` too).
         iterations: of the routing; None takes its own (3 for dynamic routing).
         leaky, detach: of dynamic routing, see `torchcaps.ops.dynamic_routing`.
         init_std: see `DenseCapsules`; ignored by the style sabour2017.
@@ -72,6 +74,7 @@ class CapsNet(Model):
         pose_dim: int = 16,
         routing: str = "dynamic",
         routing_options: dict[str, Any] | None = None,
+        share_transforms: bool = False,
         iterations: int | None = None,
         leaky: bool = False,
         detach: bool = True,
@@ -123,6 +126,7 @@ class CapsNet(Model):
             bias=authors,
             leaky=leaky,
             detach=detach,
+            positions=types * height * width if share_transforms else 1,
             init_std=init_std,
         )
         self.score_kind: ScoreKind = self.capsules.routing.score_kind
