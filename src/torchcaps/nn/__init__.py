@@ -24,10 +24,12 @@ from torchcaps.nn.routing import (
     VariationalBayesRouting,
     VectorRouting,
 )
+from torchcaps.nn.stack import CapsuleStack
 
 __all__ = [
     "ROUTINGS",
     "CapsuleLoss",
+    "CapsuleStack",
     "ClusterRouting",
     "ConvDecoder",
     "DenseCapsules",
