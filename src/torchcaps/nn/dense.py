@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torchcaps.nn.routing import ROUTINGS, RoutingModule
 from torchcaps.ops import lengths, route_children, route_votes
 from torchcaps.ops.precision import at_least_float32
-from torchcaps.ops.routing import Capsules, Children, Routing, VectorRouting
+from torchcaps.ops.routing import Algorithm, Capsules, Children, Routing, VectorRouting
 from torchcaps.ops.routing.backend import TRANSFORMS
 
 
@@ -134,13 +134,11 @@ class DenseCapsules(nn.Module):
         """Parents' poses and activations, whatever the routing."""
         self._check(u)
         algorithm = self.routing.algorithm()
-        if activations is None and "activations" in algorithm.needs:
-            activations = lengths(u)
         return route_children(
             algorithm,
             u,
             self.weight,
-            activations,
+            _needed(algorithm, u) if activations is None else activations,
             mask=mask,
             transform=self.transform,
             backend=self.backend,
@@ -159,7 +157,8 @@ class DenseCapsules(nn.Module):
         algorithm = self.routing.algorithm()
         if iterations is not None and not algorithm.one_pass:
             algorithm = replace(algorithm, iterations=iterations)
-        found = route_votes(algorithm, self._compared(u), lengths(u), u=u, history=True)
+        votes = self._compared(u)
+        found = route_votes(algorithm, votes, _needed(algorithm, u), u=u, history=True)
         if found.history is not None and algorithm.one_pass and iterations is not None:
             found = found._replace(history=found.history.expand(iterations, -1, -1, -1))
         return found
@@ -171,7 +170,7 @@ class DenseCapsules(nn.Module):
         couplings."""
         algorithm = self.routing.algorithm()
         u = at_least_float32(u)
-        children = Children(self._compared(u), lengths(u), u)
+        children = Children(self._compared(u), _needed(algorithm, u), u)
         start = algorithm.start(torch.zeros_like(children.votes[:, 0]))
         rows = couplings.reshape(-1, *couplings.shape[-3:])
         found = []
@@ -221,6 +220,11 @@ class DenseCapsules(nn.Module):
 
 
 DigitCaps = DenseCapsules
+
+
+def _needed(algorithm: Algorithm, u: Tensor) -> Tensor | None:
+    """The children's lengths, for an algorithm that reads activations where none were given."""
+    return lengths(u) if "activations" in algorithm.needs else None
 
 
 def _read_old_names(_: nn.Module, state: dict[str, Any], prefix: str, *__: Any) -> None:

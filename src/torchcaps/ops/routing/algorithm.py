@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -56,6 +56,11 @@ class Algorithm(ABC):
     def passes(self) -> int:
         """How often the children are gone over."""
         return self.iterations
+
+    @property
+    def sums_over(self) -> Literal["parents", "children"] | None:
+        """What couplings add up to 1 over; None where they need not."""
+        return "parents"
 
     @classmethod
     def shapes(cls, children: int, parents: int, dim: int, child_dim: int) -> dict[str, Any]:

@@ -176,17 +176,16 @@ def _statistics(plan: Plan, tensors: Sequence[Tensor | None]) -> Parents:
 
 def _view(plan: Plan, k: int, x: Tensor | None, tile: slice) -> Tensor | None:
     """The part of the k-th tensor of a pass that belongs to the children of `tile`."""
-    names = (*Given._fields, *plan.names)
-    name = names[k] if k < len(names) else "state"
     if x is None:
         return None
-    if name in ("u", "activations", "mask"):
-        return x[:, tile]
-    if name == "weight":
-        return x[tile.start // plan.positions : -(-tile.stop // plan.positions)]
-    if name == "offset" or (name in plan.algorithm.of_children and x.shape[0] > 1):
-        return x[tile]
-    return x
+    if k < len(Given._fields):
+        name = Given._fields[k]
+        if name == "weight":
+            return x[tile.start // plan.positions : -(-tile.stop // plan.positions)]
+        return x[tile] if name == "offset" else x[:, tile]
+    # An algorithm's field may have a name of Given's, as the offset of a LayerNorm has.
+    names = plan.names[k - len(Given._fields) :]
+    return x[tile] if names and names[0] in plan.algorithm.of_children and len(x) > 1 else x
 
 
 def _combine(a: Parents, b: Parents, moments: Callable, plain: Callable) -> Parents:
