@@ -11,10 +11,10 @@ from torchcaps.nn import ROUTINGS, DenseCapsules
 from torchcaps.ops.routing import tiled
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test with an argument `routing` runs for every registered routing."""
-    if "routing" in metafunc.fixturenames:
-        metafunc.parametrize("routing", list(ROUTINGS))
+@pytest.fixture(params=list(ROUTINGS))
+def routing(request: pytest.FixtureRequest) -> str:
+    """Every registered routing."""
+    return request.param
 
 
 @pytest.fixture

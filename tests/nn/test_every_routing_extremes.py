@@ -18,7 +18,7 @@ def run(layer, engine, u, a, mask):
     out = layer.route(*leaves, mask=mask)
     wanted = [*leaves, *layer.parameters()]
     generator = torch.Generator().manual_seed(2)
-    total = sum((x * torch.randn(x.shape, generator=generator).to(x)).sum() for x in out)
+    total = sum((x * torch.randn(x.shape[1:], generator=generator).to(x)).sum() for x in out)
     return out, torch.autograd.grad(total, wanted, allow_unused=True)
 
 

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from torchcaps.nn.routing import ROUTINGS, RoutingModule
 from torchcaps.ops import lengths, route_children, route_votes
-from torchcaps.ops.precision import at_least_float32
+from torchcaps.ops.precision import at_least_float32, without_autocast
 from torchcaps.ops.routing import Algorithm, Capsules, Children, Routing, VectorRouting
 from torchcaps.ops.routing.backend import TRANSFORMS
+from torchcaps.ops.routing.whole import check_mask
 
 
 class DenseCapsules(nn.Module):
@@ -36,8 +37,8 @@ class DenseCapsules(nn.Module):
             I, J, D, the routing and its iterations (taking children of length 1/2).
         backend: see `torchcaps.ops.route`.
 
-    Called with `u [B, I, E]`, `activations [B, I]` (None: the lengths of u, for routings that read
-    them) and `mask [B, I]`, True where there is a child; or with `Capsules` in the place of u.
+    Called with `u [B, I, E]`, `activations [B, I]` (None: the lengths of u, at most 1, for routings
+    that read them) and `mask [B, I]`, True where there is a child; or with `Capsules` in the place of u.
     Answers with poses `[B, J, D]` where their lengths are the activations and u was a tensor, else
     with `Capsules(poses, activations)`.
 
@@ -138,7 +139,7 @@ class DenseCapsules(nn.Module):
             algorithm,
             u,
             self.weight,
-            _needed(algorithm, u) if activations is None else activations,
+            _needed(algorithm, u, mask) if activations is None else activations,
             mask=mask,
             transform=self.transform,
             backend=self.backend,
@@ -171,14 +172,15 @@ class DenseCapsules(nn.Module):
         algorithm = self.routing.algorithm()
         u = at_least_float32(u)
         children = Children(self._compared(u), _needed(algorithm, u), u)
-        start = algorithm.start(torch.zeros_like(children.votes[:, 0]))
-        rows = couplings.reshape(-1, *couplings.shape[-3:])
+        algorithm = algorithm.to(children.votes.dtype)
         found = []
-        for row in rows:
-            statistics = algorithm.gather(children, row)
-            state = algorithm.update(statistics, start, algorithm.passes - 1)
-            capsules = Capsules(*algorithm.finish(state))
-            found.append((capsules.poses, self.routing.scores(capsules)))
+        with without_autocast(u.device):
+            start = algorithm.start(torch.zeros_like(children.votes[:, 0]))
+            for row in couplings.reshape(-1, *couplings.shape[-3:]):
+                statistics = algorithm.gather(children, row)
+                state = algorithm.update(statistics, start, algorithm.passes - 1)
+                capsules = Capsules(*algorithm.finish(state))
+                found.append((capsules.poses, self.routing.scores(capsules)))
         poses, scores = (torch.stack(x) for x in zip(*found, strict=True))
         lead = couplings.shape[:-3]
         return poses.reshape(*lead, *poses.shape[1:]), scores.reshape(*lead, *scores.shape[1:])
@@ -222,9 +224,15 @@ class DenseCapsules(nn.Module):
 DigitCaps = DenseCapsules
 
 
-def _needed(algorithm: Algorithm, u: Tensor) -> Tensor | None:
-    """The children's lengths, for an algorithm that reads activations where none were given."""
-    return lengths(u) if "activations" in algorithm.needs else None
+def _needed(algorithm: Algorithm, u: Tensor, mask: Tensor | None = None) -> Tensor | None:
+    """The children's lengths, at most 1, for an algorithm that reads activations where none were
+    given."""
+    if "activations" not in algorithm.needs:
+        return None
+    check_mask("DenseCapsules", mask, tuple(u.shape[:2]))
+    # What stands at a masked child may have no length that can be differentiated.
+    there = u if mask is None else u.masked_fill(~mask.unsqueeze(-1), 0)
+    return lengths(there).clamp_max(1)
 
 
 def _read_old_names(_: nn.Module, state: dict[str, Any], prefix: str, *__: Any) -> None:

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from torchcaps.nn.initial import LENGTH_OF_VOTES, even_std
 from torchcaps.ops import routing as ops
@@ -171,11 +172,31 @@ class VariationalBayesRouting(RoutingModule):
         self, in_capsules: int, in_dim: int, out_capsules: int, out_dim: int, **options: Any
     ) -> None:
         super().__init__(in_capsules, in_dim, out_capsules, out_dim, **options)
-        self.norm_logit = nn.BatchNorm1d(out_capsules, affine=False)
-        self.norm_pose = nn.BatchNorm1d(out_capsules, affine=False)
+        self.norm_logit = _BatchNorm(out_capsules, affine=False)
+        self.norm_pose = _BatchNorm(out_capsules, affine=False)
 
     def fields(self) -> dict[str, Any]:
         return {**super().fields(), "norm_logit": self.norm_logit, "norm_pose": self.norm_pose}
+
+
+class _BatchNorm(nn.BatchNorm1d):
+    """In the dtype of its input, wider than that of its statistics as this may be."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        if self.training and len(input) < 2:
+            raise ValueError(
+                f"VariationalBayesRouting, u: expected at least 2 images in training, for its "
+                f"BatchNorm; got {len(input)}; call eval() first, or give more"
+            )
+        own = cast(Tensor, self.running_mean), cast(Tensor, self.running_var)
+        mean, variance = (x.to(input.dtype) for x in own)
+        out = F.batch_norm(
+            input, mean, variance, training=self.training, momentum=self.momentum or 0, eps=self.eps
+        )
+        if self.training:
+            for kept, new in zip(own, (mean, variance), strict=True):
+                kept.data.copy_(new)
+        return out
 
 
 @ROUTINGS.add("self_routing", about="each child decides by itself (Hahn et al. 2019)")

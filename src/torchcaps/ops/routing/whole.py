@@ -90,17 +90,8 @@ def check_votes(
             "make votes with torchcaps.ops.votes(u, weight)"
         )
     per_child = tuple(votes.shape[:2])
-    for name, given in (("activations", activations), ("mask", mask)):
-        if given is not None and tuple(given.shape) != per_child:
-            raise ValueError(
-                f"{who}, {name}: expected one for each child, shape {per_child}; "
-                f"got {tuple(given.shape)}; children are the votes' second axis"
-            )
-    if mask is not None and mask.dtype != torch.bool:
-        raise ValueError(
-            f"{who}, mask: expected bool, True where there is a child; got {mask.dtype}; "
-            "compare or cast it first"
-        )
+    check_each(who, "activations", activations, per_child)
+    check_mask(who, mask, per_child)
     for name, given in (("activations", activations), ("u", u)):
         if name in algorithm.needs and given is None:
             raise ValueError(
@@ -109,3 +100,22 @@ def check_votes(
             )
     _, children_, parents, dim = votes.shape
     algorithm.check(children_, parents, dim, None if u is None else u.shape[-1])
+
+
+def check_mask(who: str, mask: Tensor | None, per_child: tuple[int, ...]) -> None:
+    """Raise a `ValueError` unless there is no mask, or a bool for each child, `[B, I]`."""
+    check_each(who, "mask", mask, per_child)
+    if mask is not None and mask.dtype != torch.bool:
+        raise ValueError(
+            f"{who}, mask: expected bool, True where there is a child; got {mask.dtype}; "
+            "compare or cast it first"
+        )
+
+
+def check_each(who: str, name: str, given: Tensor | None, per_child: tuple[int, ...]) -> None:
+    """Raise a `ValueError` unless nothing is given, or one number for each child, `[B, I]`."""
+    if given is not None and tuple(given.shape) != per_child:
+        raise ValueError(
+            f"{who}, {name}: expected one for each child, shape {per_child}; "
+            f"got {tuple(given.shape)}; give [B, I], as the children are [B, I, E]"
+        )
