@@ -24,9 +24,9 @@ def run(layer, engine, *inputs, **more):
     leaves = [x.detach().clone().requires_grad_() for x in inputs]
     out = layer.route(*leaves, **more)
     generator = torch.Generator().manual_seed(2)
-    total = sum(
-        (x * torch.randn(x.shape, generator=generator, dtype=x.dtype)).sum() for x in out
-    )
+    total = torch.zeros((), dtype=torch.float64)
+    for x in out:
+        total = total + (x * torch.randn(x.shape, generator=generator, dtype=x.dtype)).sum()
     if total.requires_grad:
         total.backward()
     grads = {f"input {k}": x.grad for k, x in enumerate(leaves)}
@@ -69,10 +69,25 @@ def test_both_engines_give_the_same(build, children, tiles, routing, iterations,
     assert max(tiles) > 1 or sizes != (13, 3, 3, 5)
 
 
+def test_transforms_that_all_share_take_any_number_of_children(build, children, tiles, routing):
+    layer = build(routing, 13, 3, 3, 5, positions=13)
+    inputs = children(2, 7, 3)
+    if layer.routing.per_child:
+        with pytest.raises(ValueError, match=r"u: expected children \[B, 13, 3\]; got \(2, 7, 3\)"):
+            layer.route(*inputs)
+        return
+    same(run(layer, "tiled", *inputs), run(layer, "whole", *inputs))
+    own = build(routing, 7, 3, 3, 5)
+    own.load_state_dict({**layer.state_dict(), "weight": layer.weight.expand(7, -1, -1, -1)})
+    for one, other in zip(layer.route(*inputs), own.route(*inputs), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
+
+
 def test_both_engines_cut_the_same_gradients(build, children, tiles, routing):
     layer = build(routing, 13, 3, 3, 5)
     layer.routing.detach = True
-    same(*(run(layer, engine, *children(2, 13, 3)) for engine in ("tiled", "whole")))
+    found, expected = (run(layer, engine, *children(2, 13, 3)) for engine in ("tiled", "whole"))
+    same(found, expected)
     assert max(tiles) > 1
 
 

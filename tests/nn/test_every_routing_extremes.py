@@ -5,6 +5,8 @@ import math
 import pytest
 import torch
 
+from torchcaps.ops import route_votes
+
 ENGINES = ("whole", "tiled")
 MASK = torch.ones(2, 13, dtype=torch.bool)
 MASK[0, [0, 4, 5, 12]] = False
@@ -18,7 +20,9 @@ def run(layer, engine, u, a, mask):
     out = layer.route(*leaves, mask=mask)
     wanted = [*leaves, *layer.parameters()]
     generator = torch.Generator().manual_seed(2)
-    total = sum((x * torch.randn(x.shape[1:], generator=generator).to(x)).sum() for x in out)
+    total = u.new_zeros(())
+    for x in out:
+        total = total + (x * torch.randn(x.shape[1:], generator=generator).to(x)).sum()
     return out, torch.autograd.grad(total, wanted, allow_unused=True)
 
 
@@ -53,7 +57,8 @@ def test_masked_children_are_as_good_as_left_out(build, children, tiles, routing
     fewer = build(routing, int(MASK[1].sum()), 3, 3, 5)
     state = {**layer.state_dict(), "weight": layer.weight[MASK[1]]}
     fewer.load_state_dict(state)
-    expected, wanted = run(fewer, engine, u[1:, MASK[1]], a[1:, MASK[1]], None)
+    kept = u[1:, MASK[1]], a[1:, MASK[1]]
+    expected, wanted = run(fewer, engine, *kept, None)
     for one, other in zip(out, expected, strict=True):
         torch.testing.assert_close(one[1:], other, rtol=1e-10, atol=1e-10)
     grad = grads[0][1:, MASK[1]]
@@ -63,7 +68,8 @@ def test_masked_children_are_as_good_as_left_out(build, children, tiles, routing
 @pytest.mark.parametrize("engine", ENGINES)
 def test_parents_of_nobody_are_finite(build, children, tiles, routing, engine):
     layer = build(routing, 13, 3, 3, 5)
-    out, grads = run(layer, engine, *children(2, 13, 3), torch.zeros_like(MASK))
+    u, a = children(2, 13, 3)
+    out, grads = run(layer, engine, u, a, torch.zeros_like(MASK))
     assert all(x.isfinite().all() for x in [*out, *(g for g in grads if g is not None)])
     assert not grads[0].any()
 
@@ -81,6 +87,23 @@ def test_silent_and_huge_children_give_finite_numbers(
     out, grads = run(layer, engine, u, a, None)
     assert all(x.isfinite().all() for x in out)
     assert all(g.isfinite().all() for g in grads if g is not None)
+
+
+def test_votes_of_masked_children_may_be_anything(build, children, routing):
+    layer = build(routing, 13, 3, 3, 5)
+    algorithm = layer.routing.algorithm()
+    u, a = children(2, 13, 3)
+    found = []
+    for content in (0.0, math.nan):
+        votes = (layer.votes(u) if layer.routing.casts_votes else u.unsqueeze(2)).detach()
+        votes[~MASK] = content
+        votes.requires_grad_()
+        r = route_votes(algorithm, votes, a, u=u, mask=MASK)
+        assert not r.couplings[~MASK].any()
+        (grad,) = torch.autograd.grad(r.poses.sum() + r.activations.sum(), votes)
+        assert not grad[~MASK].any()
+        found.append([r.poses, r.activations, grad])
+    assert all(torch.equal(*pair) for pair in zip(*found, strict=True))
 
 
 @pytest.mark.usefixtures("unchecked")

@@ -38,9 +38,9 @@ class DenseCapsules(nn.Module):
         backend: see `torchcaps.ops.route`.
 
     Called with `u [B, I, E]`, `activations [B, I]` (None: the lengths of u, at most 1, for routings
-    that read them) and `mask [B, I]`, True where there is a child; or with `Capsules` in the place of u.
-    Answers with poses `[B, J, D]` where their lengths are the activations and u was a tensor, else
-    with `Capsules(poses, activations)`.
+    that read them) and `mask [B, I]`, True where there is a child; or with `Capsules` in the place
+    of u. Answers with poses `[B, J, D]` where their lengths are the activations and u was a tensor,
+    else with `Capsules(poses, activations)`.
 
     `weight` is `[I / positions, J, D, E]`, for matrices `[I / positions, J, q, q]`.
     """
@@ -229,7 +229,7 @@ def _needed(algorithm: Algorithm, u: Tensor, mask: Tensor | None = None) -> Tens
     given."""
     if "activations" not in algorithm.needs:
         return None
-    check_mask("DenseCapsules", mask, tuple(u.shape[:2]))
+    check_mask("DenseCapsules", mask, u)
     # What stands at a masked child may have no length that can be differentiated.
     there = u if mask is None else u.masked_fill(~mask.unsqueeze(-1), 0)
     return lengths(there).clamp_max(1)

@@ -89,9 +89,8 @@ def check_votes(
             f"{who}, votes: expected [B, I, J, D]; got {votes.ndim} axes; "
             "make votes with torchcaps.ops.votes(u, weight)"
         )
-    per_child = tuple(votes.shape[:2])
-    check_each(who, "activations", activations, per_child)
-    check_mask(who, mask, per_child)
+    check_each(who, "activations", activations, votes)
+    check_mask(who, mask, votes)
     for name, given in (("activations", activations), ("u", u)):
         if name in algorithm.needs and given is None:
             raise ValueError(
@@ -102,9 +101,9 @@ def check_votes(
     algorithm.check(children_, parents, dim, None if u is None else u.shape[-1])
 
 
-def check_mask(who: str, mask: Tensor | None, per_child: tuple[int, ...]) -> None:
-    """Raise a `ValueError` unless there is no mask, or a bool for each child, `[B, I]`."""
-    check_each(who, "mask", mask, per_child)
+def check_mask(who: str, mask: Tensor | None, children: Tensor) -> None:
+    """Raise a `ValueError` unless there is no mask, or a bool for each of `children [B, I, ..]`."""
+    check_each(who, "mask", mask, children)
     if mask is not None and mask.dtype != torch.bool:
         raise ValueError(
             f"{who}, mask: expected bool, True where there is a child; got {mask.dtype}; "
@@ -112,10 +111,10 @@ def check_mask(who: str, mask: Tensor | None, per_child: tuple[int, ...]) -> Non
         )
 
 
-def check_each(who: str, name: str, given: Tensor | None, per_child: tuple[int, ...]) -> None:
-    """Raise a `ValueError` unless nothing is given, or one number for each child, `[B, I]`."""
-    if given is not None and tuple(given.shape) != per_child:
+def check_each(who: str, name: str, given: Tensor | None, children: Tensor) -> None:
+    """Raise a `ValueError` unless nothing is given, or one for each of `children [B, I, ...]`."""
+    if given is not None and given.shape != children.shape[:2]:
         raise ValueError(
-            f"{who}, {name}: expected one for each child, shape {per_child}; "
+            f"{who}, {name}: expected one for each child, shape {tuple(children.shape[:2])}; "
             f"got {tuple(given.shape)}; give [B, I], as the children are [B, I, E]"
         )
