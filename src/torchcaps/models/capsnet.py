@@ -120,7 +120,7 @@ class CapsNet(Model):
             routing=routing,
             routing_options=routing_options,
             iterations=iterations,
-            bias=authors,
+            bias=authors and routing == "dynamic",
             leaky=leaky,
             detach=detach,
             init_std=init_std,

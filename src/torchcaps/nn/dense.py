@@ -14,6 +14,8 @@ from torchcaps.ops.precision import at_least_float32, without_autocast
 from torchcaps.ops.routing import Algorithm, Capsules, Children, Routing, VectorRouting
 from torchcaps.ops.routing.backend import TRANSFORMS
 from torchcaps.ops.routing.whole import check_mask
+from torchcaps.options import check_choice
+from torchcaps.quoting import quote
 
 
 class DenseCapsules(nn.Module):
@@ -71,16 +73,28 @@ class DenseCapsules(nn.Module):
                 f"DenseCapsules, positions: expected a divisor of in_capsules={in_capsules}; "
                 f"got {positions}; use the height times width of the capsule grid, or 1"
             )
-        options = dict(routing_options or {})
+        check_choice("DenseCapsules", "transform", transform, list(TRANSFORMS))
+        sizes = (in_capsules, in_dim, out_capsules, out_dim)
+        own = {"bias": bias, "leaky": leaky, "detach": detach}
+        own = {name: value for name, value in own.items() if value is not (name == "detach")}
+        if routing != "dynamic":
+            _refuse(own, "of dynamic routing", "leave it out, or take routing='dynamic'")
+        options = {**own, **(routing_options or {})}
         if iterations is not None:
             options["iterations"] = iterations
-        if routing == "dynamic":
-            options = {"bias": bias, "leaky": leaky, "detach": detach, **options}
-        sizes = (in_capsules, in_dim, out_capsules, out_dim)
-        self.routing = ROUTINGS[routing](*sizes, **options) if isinstance(routing, str) else routing
+        if isinstance(routing, RoutingModule):
+            _refuse(options, "of a named routing", "give it to the module that is built already")
+            self.routing = routing
+        else:
+            check_choice("DenseCapsules", "routing", routing, list(ROUTINGS))
+            ROUTINGS[routing].check_options(options)
+            self.routing = ROUTINGS[routing](*sizes, **options)
         self.in_capsules, self.in_dim, self.positions = in_capsules, in_dim, positions
         self.out_capsules, self.out_dim = out_capsules, out_dim
         self.transform, self.backend = transform, backend
+        algorithm = self.routing.algorithm()
+        vote_dim = algorithm.votes_each * out_dim if self.routing.casts_votes else in_dim
+        algorithm.check(in_capsules, out_capsules, vote_dim, in_dim)
         std = init_std
         if std is None:
             std = self.routing.initial_std(*sizes)
@@ -90,9 +104,7 @@ class DenseCapsules(nn.Module):
         self.register_load_state_dict_pre_hook(_read_old_names)
 
     def _transform_shape(self) -> tuple[int, int]:
-        each = self.routing.algorithm_class.votes_each
-        if isinstance(self.routing.options.get("votes_each"), int):
-            each = self.routing.options["votes_each"]
+        each = self.routing.algorithm().votes_each
         if self.transform == "dense":
             return each * self.out_dim, self.in_dim
         side = round(self.in_dim**0.5)
@@ -222,6 +234,15 @@ class DenseCapsules(nn.Module):
 
 
 DigitCaps = DenseCapsules
+
+
+def _refuse(options: Mapping[str, Any], whose: str, remedy: str) -> None:
+    """Raise a `ValueError` where there are options that nothing would heed."""
+    for name, value in options.items():
+        raise ValueError(
+            f"DenseCapsules, {name}: expected none, as it is an option {whose}; "
+            f"got {quote(value)}; {remedy}"
+        )
 
 
 def _needed(algorithm: Algorithm, u: Tensor, mask: Tensor | None = None) -> Tensor | None:

@@ -1,7 +1,10 @@
 """Routing algorithms as modules: each owns the parameters of one layer's routing."""
 
+import inspect
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, cast
+from dataclasses import MISSING, fields
+from types import UnionType
+from typing import Any, ClassVar, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +14,7 @@ from torchcaps.nn.initial import LENGTH_OF_VOTES, even_std
 from torchcaps.ops import routing as ops
 from torchcaps.ops.routing import Algorithm, Capsules
 from torchcaps.ops.routing.scored import Scored
+from torchcaps.options import check_choice, check_type
 from torchcaps.registry import Registry
 
 ScoreKind = Literal["lengths", "activations", "logits"]
@@ -40,11 +44,28 @@ class RoutingModule(nn.Module):
         self, in_capsules: int, in_dim: int, out_capsules: int, out_dim: int, **options: Any
     ) -> None:
         super().__init__()
+        self.check_options(options)
         self.options = options
         self.iterations: int = options.pop("iterations", self.algorithm_class.iterations)
         shapes = self.algorithm_class.shapes(in_capsules, out_capsules, out_dim, in_dim)
         for name, value in self.initial.items():
             self.register_parameter(name, nn.Parameter(torch.full(shapes[name], float(value))))
+
+    @classmethod
+    def check_options(cls, options: Mapping[str, Any]) -> None:
+        """Raise a `ValueError` for an option that this routing does not have, or of another type:
+        known are its constructor's and, where it passes others on, those of the algorithm's fields
+        that are numbers, words or switches and need not be given."""
+        taken = inspect.signature(cls).parameters.values()
+        hints = get_type_hints(cls.__init__)
+        known = {x.name: hints[x.name] for x in taken if x.kind is x.KEYWORD_ONLY}
+        if any(x.kind is x.VAR_KEYWORD for x in taken):
+            hints = get_type_hints(cls.algorithm_class.__init__)
+            optional = [x.name for x in fields(cls.algorithm_class) if x.default is not MISSING]
+            known |= {name: hints[name] for name in optional if _is_plain(hints[name])}
+        for name, value in options.items():
+            check_choice(cls.__name__, "options", name, list(known))
+            check_type(cls.__name__, name, value, known[name])
 
     def algorithm(self) -> Algorithm:
         """The algorithm with these parameters."""
@@ -84,6 +105,13 @@ class RoutingModule(nn.Module):
     def extra_repr(self) -> str:
         options = "".join(f", {key}={value}" for key, value in self.options.items())
         return f"iterations={self.iterations}{options}"
+
+
+def _is_plain(hint: Any) -> bool:
+    """Whether this is the type of a number, a word or a switch, or of none."""
+    kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    plain = int, float, bool, str, type(None)
+    return all(kind in plain or get_origin(kind) is Literal for kind in kinds)
 
 
 ROUTINGS: Registry[type[RoutingModule]] = Registry("routing")

@@ -41,6 +41,7 @@ class Heinsen(Algorithm):
     eps: float = 1e-5
     of_children: ClassVar = ("beta_use", "beta_ign")
     needs: ClassVar = ("activations",)
+    choices: ClassVar = {"kernel": ("gaussian", "distance")}
 
     @classmethod
     def shapes(cls, children: int, parents: int, dim: int, child_dim: int) -> dict[str, Any]:

@@ -49,6 +49,7 @@ class VariationalBayes(Algorithm):
     norm_logit: Callable[[Tensor], Tensor] | None = None
     norm_pose: Callable[[Tensor], Tensor] | None = None
     needs: ClassVar = ("activations",)
+    choices: ClassVar = {"covariance": ("diagonal", "full")}
 
     @classmethod
     def shapes(cls, children: int, parents: int, dim: int, child_dim: int) -> dict[str, Any]:
