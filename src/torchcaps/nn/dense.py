@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from torchcaps.nn.routing import ROUTINGS, RoutingModule
+from torchcaps.nn.routing import ROUTINGS
+from torchcaps.nn.routing_module import RoutingModule
 from torchcaps.ops import lengths, route_children, route_votes
 from torchcaps.ops.precision import at_least_float32, without_autocast
 from torchcaps.ops.routing import Algorithm, Capsules, Children, Routing, VectorRouting
