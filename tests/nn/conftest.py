@@ -1,7 +1,7 @@
 """What the tests of every routing share: layers of any routing, and the engine that cuts."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 import torch
@@ -15,6 +15,18 @@ from torchcaps.ops.routing import tiled
 def routing(request: pytest.FixtureRequest) -> str:
     """Every registered routing."""
     return request.param
+
+
+@pytest.fixture
+def variants(routing: str) -> list[dict[str, Any]]:
+    """Options of this routing: as they are, and each switch and word in turn."""
+    found: list[dict[str, Any]] = [{}]
+    for name, hint in ROUTINGS[routing].known_options().items():
+        words = (
+            (False, True) if hint is bool else get_args(hint) if get_origin(hint) is Literal else ()
+        )
+        found += [{name: word} for word in words]
+    return found
 
 
 @pytest.fixture

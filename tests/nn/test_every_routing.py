@@ -83,6 +83,14 @@ def test_transforms_that_all_share_take_any_number_of_children(build, children, 
         torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
 
 
+def test_both_engines_give_the_same_with_every_option(build, children, tiles, variants, routing):
+    for options in variants:
+        layer = build(routing, 13, 3, 3, 5, routing_options=options)
+        inputs = children(2, 13, 3)
+        same(run(layer, "tiled", *inputs), run(layer, "whole", *inputs))
+    assert max(tiles) > 1
+
+
 def test_both_engines_cut_the_same_gradients(build, children, tiles, routing):
     layer = build(routing, 13, 3, 3, 5)
     layer.routing.detach = True

@@ -49,10 +49,9 @@ class RoutingModule(nn.Module):
             self.register_parameter(name, nn.Parameter(torch.full(shapes[name], float(value))))
 
     @classmethod
-    def check_options(cls, options: Mapping[str, Any]) -> None:
-        """Raise a `ValueError` for an option that this routing does not have, or of another type:
-        known are its constructor's and, where it passes others on, those of the algorithm's fields
-        that are numbers, words or switches and need not be given."""
+    def known_options(cls) -> dict[str, Any]:
+        """Names and types of its options: the constructor's and, where it passes others on, those
+        of the algorithm's fields that are numbers, words or switches and need not be given."""
         taken = inspect.signature(cls).parameters.values()
         hints = get_type_hints(cls.__init__)
         known = {x.name: hints[x.name] for x in taken if x.kind is x.KEYWORD_ONLY}
@@ -60,6 +59,13 @@ class RoutingModule(nn.Module):
             hints = get_type_hints(cls.algorithm_class.__init__)
             optional = [x.name for x in fields(cls.algorithm_class) if x.default is not MISSING]
             known |= {name: hints[name] for name in optional if _is_plain(hints[name])}
+        return known
+
+    @classmethod
+    def check_options(cls, options: Mapping[str, Any]) -> None:
+        """Raise a `ValueError` for an option that this routing does not have, or of another
+        type."""
+        known = cls.known_options()
         for name, value in options.items():
             check_choice(cls.__name__, "options", name, list(known))
             check_type(cls.__name__, name, value, known[name])

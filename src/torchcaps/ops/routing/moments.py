@@ -63,6 +63,8 @@ def weighted(weights: Tensor, votes: Tensor) -> Tensor:
 
 
 def over(x: Tensor, mass: Tensor) -> Tensor:
-    """`x / mass`, and 0 with gradient 0 where there is no mass."""
-    there = mass > 0
+    """`x / mass`, and 0 with gradient 0 where there is no mass, or so little that the quotient or
+    its gradient would overflow."""
+    number = torch.finfo(mass.dtype)
+    there = mass > number.tiny / number.eps
     return torch.where(there, x, 0) / torch.where(there, mass, 1)
