@@ -75,7 +75,7 @@ def test_parents_of_nobody_are_finite(build, children, tiles, routing, engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("size", [0.0, 1e-30, 1e4, 1e18])
+@pytest.mark.parametrize("size", [0.0, 1e-30, 1e4, 1e9, 1e18])
 @pytest.mark.parametrize("given", [True, False], ids=["activations", "lengths"])
 def test_silent_and_huge_children_give_finite_numbers(
     build, children, tiles, routing, variants, engine, size, given

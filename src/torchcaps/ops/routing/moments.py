@@ -25,7 +25,9 @@ class Moments(NamedTuple):
         """Of `votes [B, I, J, D]` under `weights [B, I, J]`; `full`: with outer products in place
         of squares, `scatter [B, J, D, D]`."""
         mass = weights.sum(1).unsqueeze(-1)
-        mean = over(weighted(weights, votes), mass)
+        # In units of the mass, a constant: a gradient is never divided by a small mass twice.
+        parts = over(weights, mass.detach().transpose(1, 2))
+        mean = over(weighted(parts, votes), parts.sum(1).unsqueeze(-1))
         apart = votes - mean.unsqueeze(1)
         if full:
             return Moments(mass, mean, torch.einsum("bij,bijd,bije->bjde", weights, apart, apart))
