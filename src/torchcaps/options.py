@@ -70,11 +70,17 @@ def check_types(where: str, taker: Callable[..., object], values: Mapping[str, o
     its argument has. Names that it does not know are not looked at."""
     hints = get_type_hints(taker.__init__ if isinstance(taker, type) else taker)
     for name, value in values.items():
-        if name in hints and not _fits(value, hints[name]):
-            raise ValueError(
-                f"{where}, {name}: expected {_words(hints[name])}; got {quote(value)}; "
-                f"correct it, or leave {name} out"
-            )
+        if name in hints:
+            check_type(where, name, value, hints[name])
+
+
+def check_type(where: str, name: str, value: object, hint: Any) -> None:
+    """Raise a `ValueError` for a value of another type than this."""
+    if not _fits(value, hint):
+        raise ValueError(
+            f"{where}, {name}: expected {_words(hint)}; got {quote(value)}; "
+            f"correct it, or leave {name} out"
+        )
 
 
 def _fits(value: object, hint: Any) -> bool:

@@ -110,5 +110,6 @@ def test_transforms_may_be_shared_by_all_children():
     model = tc.create_model(
         "capsnet_small", (1, 8, 8), 10, routing="uniform", share_transforms=True
     )
+    assert isinstance(model, CapsNet)
     assert model.capsules.weight.shape == (1, 10, 16, 8)
     assert model(torch.rand(2, 1, 8, 8)).scores.shape == (2, 10)

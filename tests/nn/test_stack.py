@@ -52,7 +52,9 @@ def test_concurrent_iterations_are_the_authors(numbers, iterations):
     torch.testing.assert_close(
         high.poses, numbers[f"caps2_concurrent_it{iterations}"], rtol=1e-9, atol=1e-9
     )
-    scores = model.layers[-1].routing.scores(model(u))
+    last = model.layers[-1]
+    assert isinstance(last, DenseCapsules)
+    scores = last.routing.scores(model(u))
     torch.testing.assert_close(
         scores, numbers[f"logits_concurrent_it{iterations}"], rtol=1e-9, atol=1e-9
     )

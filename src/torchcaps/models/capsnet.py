@@ -123,7 +123,7 @@ class CapsNet(Model):
             routing=routing,
             routing_options=routing_options,
             iterations=iterations,
-            bias=authors,
+            bias=authors and routing == "dynamic",
             leaky=leaky,
             detach=detach,
             positions=types * height * width if share_transforms else 1,

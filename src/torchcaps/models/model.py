@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from torchcaps.models.explanation import Explanation
-from torchcaps.nn.routing import ScoreKind
+from torchcaps.nn.routing_module import ScoreKind
 from torchcaps.ops import select_capsule
 from torchcaps.ops.precision import at_least_float32
 

@@ -17,13 +17,13 @@ from torchcaps.nn.routing import (
     HeinsenRouting,
     InvertedAttentionRouting,
     RandomRouting,
-    RoutingModule,
     SelfAttentionRouting,
     SelfRouting,
     UniformRouting,
     VariationalBayesRouting,
     VectorRouting,
 )
+from torchcaps.nn.routing_module import RoutingModule
 from torchcaps.nn.stack import CapsuleStack
 
 __all__ = [

@@ -8,11 +8,15 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from torchcaps.nn.routing import ROUTINGS, RoutingModule
+from torchcaps.nn.routing import ROUTINGS
+from torchcaps.nn.routing_module import RoutingModule
 from torchcaps.ops import lengths, route_children, route_votes
-from torchcaps.ops.precision import at_least_float32
-from torchcaps.ops.routing import Capsules, Children, Routing, VectorRouting
+from torchcaps.ops.precision import at_least_float32, without_autocast
+from torchcaps.ops.routing import Algorithm, Capsules, Children, Routing, VectorRouting
 from torchcaps.ops.routing.backend import TRANSFORMS
+from torchcaps.ops.routing.whole import check_mask
+from torchcaps.options import check_choice
+from torchcaps.quoting import quote
 
 
 class DenseCapsules(nn.Module):
@@ -36,10 +40,10 @@ class DenseCapsules(nn.Module):
             I, J, D, the routing and its iterations (taking children of length 1/2).
         backend: see `torchcaps.ops.route`.
 
-    Called with `u [B, I, E]`, `activations [B, I]` (None: the lengths of u, for routings that read
-    them) and `mask [B, I]`, True where there is a child; or with `Capsules` in the place of u.
-    Answers with poses `[B, J, D]` where their lengths are the activations and u was a tensor, else
-    with `Capsules(poses, activations)`.
+    Called with `u [B, I, E]`, `activations [B, I]` (None: the lengths of u, at most 1, for routings
+    that read them) and `mask [B, I]`, True where there is a child; or with `Capsules` in the place
+    of u. Answers with poses `[B, J, D]` where their lengths are the activations and u was a tensor,
+    else with `Capsules(poses, activations)`.
 
     `weight` is `[I / positions, J, D, E]`, for matrices `[I / positions, J, q, q]`.
     """
@@ -70,16 +74,28 @@ class DenseCapsules(nn.Module):
                 f"DenseCapsules, positions: expected a divisor of in_capsules={in_capsules}; "
                 f"got {positions}; use the height times width of the capsule grid, or 1"
             )
-        options = dict(routing_options or {})
+        check_choice("DenseCapsules", "transform", transform, list(TRANSFORMS))
+        sizes = (in_capsules, in_dim, out_capsules, out_dim)
+        own = {"bias": bias, "leaky": leaky, "detach": detach}
+        own = {name: value for name, value in own.items() if value is not (name == "detach")}
+        if routing != "dynamic":
+            _refuse(own, "of dynamic routing", "leave it out, or take routing='dynamic'")
+        options = {**own, **(routing_options or {})}
         if iterations is not None:
             options["iterations"] = iterations
-        if routing == "dynamic":
-            options = {"bias": bias, "leaky": leaky, "detach": detach, **options}
-        sizes = (in_capsules, in_dim, out_capsules, out_dim)
-        self.routing = ROUTINGS[routing](*sizes, **options) if isinstance(routing, str) else routing
+        if isinstance(routing, RoutingModule):
+            _refuse(options, "of a named routing", "give it to the module that is built already")
+            self.routing = routing
+        else:
+            check_choice("DenseCapsules", "routing", routing, list(ROUTINGS))
+            ROUTINGS[routing].check_options(options)
+            self.routing = ROUTINGS[routing](*sizes, **options)
         self.in_capsules, self.in_dim, self.positions = in_capsules, in_dim, positions
         self.out_capsules, self.out_dim = out_capsules, out_dim
         self.transform, self.backend = transform, backend
+        algorithm = self.routing.algorithm()
+        vote_dim = algorithm.votes_each * out_dim if self.routing.casts_votes else in_dim
+        algorithm.check(in_capsules, out_capsules, vote_dim, in_dim)
         std = init_std
         if std is None:
             std = self.routing.initial_std(*sizes)
@@ -89,9 +105,7 @@ class DenseCapsules(nn.Module):
         self.register_load_state_dict_pre_hook(_read_old_names)
 
     def _transform_shape(self) -> tuple[int, int]:
-        each = self.routing.algorithm_class.votes_each
-        if isinstance(self.routing.options.get("votes_each"), int):
-            each = self.routing.options["votes_each"]
+        each = self.routing.algorithm().votes_each
         if self.transform == "dense":
             return each * self.out_dim, self.in_dim
         side = round(self.in_dim**0.5)
@@ -134,13 +148,11 @@ class DenseCapsules(nn.Module):
         """Parents' poses and activations, whatever the routing."""
         self._check(u)
         algorithm = self.routing.algorithm()
-        if activations is None and "activations" in algorithm.needs:
-            activations = lengths(u)
         return route_children(
             algorithm,
             u,
             self.weight,
-            activations,
+            _needed(algorithm, u, mask) if activations is None else activations,
             mask=mask,
             transform=self.transform,
             backend=self.backend,
@@ -159,7 +171,8 @@ class DenseCapsules(nn.Module):
         algorithm = self.routing.algorithm()
         if iterations is not None and not algorithm.one_pass:
             algorithm = replace(algorithm, iterations=iterations)
-        found = route_votes(algorithm, self._compared(u), lengths(u), u=u, history=True)
+        votes = self._compared(u)
+        found = route_votes(algorithm, votes, _needed(algorithm, u), u=u, history=True)
         if found.history is not None and algorithm.one_pass and iterations is not None:
             found = found._replace(history=found.history.expand(iterations, -1, -1, -1))
         return found
@@ -171,15 +184,16 @@ class DenseCapsules(nn.Module):
         couplings."""
         algorithm = self.routing.algorithm()
         u = at_least_float32(u)
-        children = Children(self._compared(u), lengths(u), u)
-        start = algorithm.start(torch.zeros_like(children.votes[:, 0]))
-        rows = couplings.reshape(-1, *couplings.shape[-3:])
+        children = Children(self._compared(u), _needed(algorithm, u), u)
+        algorithm = algorithm.to(children.votes.dtype)
         found = []
-        for row in rows:
-            statistics = algorithm.gather(children, row)
-            state = algorithm.update(statistics, start, algorithm.passes - 1)
-            capsules = Capsules(*algorithm.finish(state))
-            found.append((capsules.poses, self.routing.scores(capsules)))
+        with without_autocast(u.device):
+            start = algorithm.start(torch.zeros_like(children.votes[:, 0]))
+            for row in couplings.reshape(-1, *couplings.shape[-3:]):
+                statistics = algorithm.gather(children, row)
+                state = algorithm.update(statistics, start, algorithm.passes - 1)
+                capsules = Capsules(*algorithm.finish(state))
+                found.append((capsules.poses, self.routing.scores(capsules)))
         poses, scores = (torch.stack(x) for x in zip(*found, strict=True))
         lead = couplings.shape[:-3]
         return poses.reshape(*lead, *poses.shape[1:]), scores.reshape(*lead, *scores.shape[1:])
@@ -221,6 +235,26 @@ class DenseCapsules(nn.Module):
 
 
 DigitCaps = DenseCapsules
+
+
+def _refuse(options: Mapping[str, Any], whose: str, remedy: str) -> None:
+    """Raise a `ValueError` where there are options that nothing would heed."""
+    for name, value in options.items():
+        raise ValueError(
+            f"DenseCapsules, {name}: expected none, as it is an option {whose}; "
+            f"got {quote(value)}; {remedy}"
+        )
+
+
+def _needed(algorithm: Algorithm, u: Tensor, mask: Tensor | None = None) -> Tensor | None:
+    """The children's lengths, at most 1, for an algorithm that reads activations where none were
+    given."""
+    if "activations" not in algorithm.needs:
+        return None
+    check_mask("DenseCapsules", mask, u)
+    # What stands at a masked child may have no length that can be differentiated.
+    there = u if mask is None else u.masked_fill(~mask.unsqueeze(-1), 0)
+    return lengths(there).clamp_max(1)
 
 
 def _read_old_names(_: nn.Module, state: dict[str, Any], prefix: str, *__: Any) -> None:

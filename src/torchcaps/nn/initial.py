@@ -28,7 +28,8 @@ def even_std(
     parents start as long as they can.
     """
     children = min(in_capsules, CHILDREN)
-    scale = _scale(algorithm, children, in_dim, out_capsules, out_dim)
+    search = _scale.__wrapped__ if algorithm.tensors() else _scale  # tensors are nobody's key
+    scale = search(algorithm, children, in_dim, out_capsules, out_dim)
     return scale * 2 * out_capsules / max(in_capsules * out_dim, 1) ** 0.5
 
 

@@ -1,90 +1,17 @@
 """Routing algorithms as modules: each owns the parameters of one layer's routing."""
 
 import math
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from torchcaps.nn.initial import LENGTH_OF_VOTES, even_std
+from torchcaps.nn.initial import LENGTH_OF_VOTES
+from torchcaps.nn.routing_module import RoutingModule
 from torchcaps.ops import routing as ops
-from torchcaps.ops.routing import Algorithm, Capsules
-from torchcaps.ops.routing.scored import Scored
+from torchcaps.ops.routing import Capsules
 from torchcaps.registry import Registry
-
-ScoreKind = Literal["lengths", "activations", "logits"]
-
-
-class RoutingModule(nn.Module):
-    """Base of all: parameters for the tensors of `algorithm_class` that `initial` names, each
-    filled with its number; options are the algorithm's other fields.
-
-    Args:
-        in_capsules, in_dim, out_capsules, out_dim: I, E, J, D of the layer.
-        options: fields of the algorithm, as `iterations`.
-
-    A routing of one's own is a subclass: an `Algorithm`, the start of its parameters, and what the
-    scores of a classifier are: "lengths" of the poses, "activations" in [0, 1], or "logits".
-    """
-
-    algorithm_class: ClassVar[type[Algorithm]]
-    initial: ClassVar[Mapping[str, float]] = {}
-    score_kind: ClassVar[ScoreKind] = "lengths"
-    casts_votes: ClassVar[bool] = True
-    """False where the children are their own votes and the layer has no transforms."""
-    detach: bool = False
-    """Whether gradients pass by the couplings (a white-box attack turns this off)."""
-
-    def __init__(
-        self, in_capsules: int, in_dim: int, out_capsules: int, out_dim: int, **options: Any
-    ) -> None:
-        super().__init__()
-        self.options = options
-        self.iterations: int = options.pop("iterations", self.algorithm_class.iterations)
-        shapes = self.algorithm_class.shapes(in_capsules, out_capsules, out_dim, in_dim)
-        for name, value in self.initial.items():
-            self.register_parameter(name, nn.Parameter(torch.full(shapes[name], float(value))))
-
-    def algorithm(self) -> Algorithm:
-        """The algorithm with these parameters."""
-        return self.algorithm_class(iterations=self.iterations, **self.fields())
-
-    @property
-    def per_child(self) -> bool:
-        """Whether it has parameters for each child, so that their number is fixed."""
-        own = self.fields()
-        return any(own.get(name) is not None for name in self.algorithm_class.of_children)
-
-    def fields(self) -> dict[str, Any]:
-        """Its fields but for the iterations: options, parameters, buffers."""
-        tensors = {name: x for name, x in self._parameters.items() if x is not None}
-        return {**self.options, **tensors, **self._buffers}
-
-    def initial_std(self, in_capsules: int, in_dim: int, out_capsules: int, out_dim: int) -> float:
-        """The standard deviation at which transforms start: parents then have length 0.5 to 0.75
-        where that says whether they are there, votes have length 1 elsewhere (taking children of
-        length 1/2)."""
-        if self.score_kind != "lengths":
-            return 2 * LENGTH_OF_VOTES / out_dim**0.5
-        limited = type(self).at_start(self.options, self.iterations)
-        return even_std(limited, in_capsules, in_dim, out_capsules, out_dim)
-
-    @classmethod
-    def at_start(cls, options: Mapping[str, Any], iterations: int) -> Algorithm:
-        """The algorithm without parameters, which start at zero where lengths are promised."""
-        return cls.algorithm_class(iterations=iterations, **options)
-
-    def scores(self, capsules: Capsules) -> Tensor:
-        """What a classifier reads, `[B, J]`: lengths or activations, or the logits below them."""
-        if self.score_kind != "logits":
-            return capsules.activations
-        return cast(Scored, self.algorithm()).logits(capsules.poses)
-
-    def extra_repr(self) -> str:
-        options = "".join(f", {key}={value}" for key, value in self.options.items())
-        return f"iterations={self.iterations}{options}"
-
 
 ROUTINGS: Registry[type[RoutingModule]] = Registry("routing")
 
@@ -185,11 +112,31 @@ class VariationalBayesRouting(RoutingModule):
         self, in_capsules: int, in_dim: int, out_capsules: int, out_dim: int, **options: Any
     ) -> None:
         super().__init__(in_capsules, in_dim, out_capsules, out_dim, **options)
-        self.norm_logit = nn.BatchNorm1d(out_capsules, affine=False)
-        self.norm_pose = nn.BatchNorm1d(out_capsules, affine=False)
+        self.norm_logit = _BatchNorm(out_capsules, affine=False)
+        self.norm_pose = _BatchNorm(out_capsules, affine=False)
 
     def fields(self) -> dict[str, Any]:
         return {**super().fields(), "norm_logit": self.norm_logit, "norm_pose": self.norm_pose}
+
+
+class _BatchNorm(nn.BatchNorm1d):
+    """In the dtype of its input, wider than that of its statistics as this may be."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        if self.training and len(input) < 2:
+            raise ValueError(
+                f"VariationalBayesRouting, u: expected at least 2 images in training, for its "
+                f"BatchNorm; got {len(input)}; call eval() first, or give more"
+            )
+        own = cast(Tensor, self.running_mean), cast(Tensor, self.running_var)
+        mean, variance = (x.to(input.dtype) for x in own)
+        out = F.batch_norm(
+            input, mean, variance, training=self.training, momentum=self.momentum or 0, eps=self.eps
+        )
+        if self.training:
+            for kept, new in zip(own, (mean, variance), strict=True):
+                kept.data.copy_(new)
+        return out
 
 
 @ROUTINGS.add("self_routing", about="each child decides by itself (Hahn et al. 2019)")

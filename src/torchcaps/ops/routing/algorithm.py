@@ -1,12 +1,15 @@
 """The contract of a routing algorithm: a fixed point over the parents."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from torchcaps.options import check_choice
 
 # Tensors of the parents, [B, J, ...]: one, or a (nested) tuple of them.
 Parents = Any
@@ -51,6 +54,8 @@ class Algorithm(ABC):
     """No agreement to iterate: `iterations` must be 1."""
     copies: ClassVar[int] = 5
     """About how many tensors like the votes a pass and its gradient hold at once."""
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Of fields that are one of a few words: these."""
     votes_each: ClassVar[int] = 1
     """How many poses a vote holds, one after the other."""
 
@@ -58,6 +63,11 @@ class Algorithm(ABC):
     def passes(self) -> int:
         """How often the children are gone over."""
         return self.iterations
+
+    @property
+    def sums_over(self) -> Literal["parents", "children"] | None:
+        """What couplings add up to 1 over; None where they need not."""
+        return "parents"
 
     @classmethod
     def shapes(cls, children: int, parents: int, dim: int, child_dim: int) -> dict[str, Any]:
@@ -109,6 +119,8 @@ class Algorithm(ABC):
                 f"{who}, iterations: expected 1, as nothing is iterated; got {self.iterations}; "
                 "leave it out"
             )
+        for name, known in self.choices.items():
+            check_choice(who, name, getattr(self, name), known)
         given = self.tensors()
         for name, shape in self.shapes(
             children, parents, dim // self.votes_each, child_dim or 0

@@ -1,7 +1,7 @@
 """Cluster routing: a child counts for as much as its own votes agree."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -37,12 +37,17 @@ class Cluster(Scored):
     votes_each: int = 4  # type: ignore[misc]
     least: float = 1e-6
 
+    @property
+    def sums_over(self) -> Literal["children"]:
+        return "children"
+
     def start(self, zeros: Tensor) -> Tensor:
         return zeros
 
     def attend(self, children: Children, state: Tensor, t: int) -> Tensor:
-        deviation = self._votes(children).var(-2, correction=0) + self.least**2
-        return deviation.rsqrt()
+        votes = self._votes(children)
+        variance = (votes - votes.mean(-2, keepdim=True)).square().mean(-2)
+        return (variance + self.least**2).rsqrt()
 
     def gather(self, children: Children, couplings: Tensor) -> tuple[Tensor, Tensor]:
         if couplings.ndim == 3:  # given from outside, one for all elements

@@ -2,7 +2,7 @@
 of every algorithm."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Float
@@ -121,6 +121,10 @@ class Dynamic(Algorithm):
     leaky: bool = False
     detach: bool = True
     of_children: ClassVar = ("prior",)
+
+    @property
+    def sums_over(self) -> Literal["parents"] | None:
+        return None if self.leaky else "parents"
 
     @classmethod
     def shapes(cls, children: int, parents: int, dim: int, child_dim: int) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import torch
 from jaxtyping import Bool, Float
@@ -57,6 +57,7 @@ class EM(Algorithm):
     mass_eps: float = 1e-7
     needs: ClassVar = ("activations",)
     copies: ClassVar = 14
+    choices: ClassVar = {"preset": get_args(EMPreset)}
 
     @classmethod
     def shapes(cls, children: int, parents: int, dim: int, child_dim: int) -> dict[str, Any]:

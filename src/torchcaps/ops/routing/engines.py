@@ -1,5 +1,7 @@
 """The two engines as backends of `route_children`: which takes what, and with what."""
 
+from functools import reduce
+
 import torch
 
 from torchcaps.ops.precision import without_autocast
@@ -17,24 +19,19 @@ FEW_BYTES = 1 << 24
 
 def run_whole(p: Problem) -> Capsules:
     """All votes at once."""
-    votes = Given(p.u, p.weight, p.offset, None, None).votes(TRANSFORMS[p.transform])
-    r = route_votes(p.algorithm, votes, p.activations, u=p.u, mask=p.mask)
-    return Capsules(r.poses, r.activations)
+    given, dtype = _widened(p)
+    votes = given.votes(TRANSFORMS[p.transform])
+    r = route_votes(p.algorithm, votes, given.activations, u=given.u, mask=p.mask)
+    return Capsules(r.poses.to(dtype), r.activations)
 
 
 def run_tiled(p: Problem) -> Capsules:
     """Tile by tile."""
-    dtype = p.u.dtype if p.weight is None else torch.promote_types(p.u.dtype, p.weight.dtype)
-    wide = torch.promote_types(dtype, torch.float32)
+    given, dtype = _widened(p)
     with without_autocast(p.u.device):
-        weight, offset, activations = (
-            None if x is None else x.to(wide) for x in (p.weight, p.offset, p.activations)
-        )
-        given = Given(p.u.to(wide), weight, offset, activations, p.mask)
         zeros = given.u.new_zeros(len(p.u), *_parents(p))
-        poses, activations = route_tiled(
-            p.algorithm.to(wide), given, TRANSFORMS[p.transform], zeros
-        )
+        algorithm = p.algorithm.to(zeros.dtype)
+        poses, activations = route_tiled(algorithm, given, TRANSFORMS[p.transform], zeros)
     return Capsules(poses.to(dtype), activations)
 
 
@@ -68,6 +65,18 @@ def check(p: Problem) -> None:
         check_children(p.u, p.weight, "route_children")
     votes = p.u.new_empty((*p.u.shape[:2], *_parents(p)), device="meta")
     check_votes(p.algorithm, votes, p.activations, p.u, p.mask)
+
+
+def _widened(p: Problem) -> tuple[Given, torch.dtype]:
+    """What votes are made of, in float32 or wider, and the dtype of the poses: the wider one of the
+    children and of what makes their votes."""
+    makers = [p.weight] if p.weight is not None else p.algorithm.tensors().values()
+    dtype = reduce(torch.promote_types, (x.dtype for x in makers), p.u.dtype)
+    wide = torch.promote_types(dtype, torch.float32)
+    weight, offset, activations = (
+        None if x is None else x.to(wide) for x in (p.weight, p.offset, p.activations)
+    )
+    return Given(p.u.to(wide), weight, offset, activations, p.mask), dtype
 
 
 def _parents(p: Problem) -> tuple[int, int]:

@@ -3,15 +3,15 @@
 import torch
 from torch import Tensor
 
+from torchcaps.ops.routing.moments import over
+
 # Variances stay below this, so that votes of 1e18 give finite poses in float32.
 WIDEST = 1e30
 
 
 def bounded_variance(scatter: Tensor, mass: Tensor) -> Tensor:
     """`scatter / mass`, 0 without mass, never infinite."""
-    there = mass > 0
-    variance = torch.where(there, scatter, 0) / torch.where(there, mass, 1)
-    return variance.clamp(max=WIDEST)
+    return over(scatter, mass).clamp(max=WIDEST)
 
 
 def distances(votes: Tensor, mean: Tensor, precision: Tensor) -> Tensor:

@@ -42,6 +42,7 @@ class Heinsen(Algorithm):
     of_children: ClassVar = ("beta_use", "beta_ign")
     needs: ClassVar = ("activations",)
     copies: ClassVar = 14
+    choices: ClassVar = {"kernel": ("gaussian", "distance")}
 
     @classmethod
     def shapes(cls, children: int, parents: int, dim: int, child_dim: int) -> dict[str, Any]:

@@ -25,7 +25,9 @@ class Moments(NamedTuple):
         """Of `votes [B, I, J, D]` under `weights [B, I, J]`; `full`: with outer products in place
         of squares, `scatter [B, J, D, D]`."""
         mass = weights.sum(1).unsqueeze(-1)
-        mean = over(weighted(weights, votes), mass)
+        # In units of the mass, a constant: a gradient is never divided by a small mass twice.
+        parts = over(weights, mass.detach().transpose(1, 2))
+        mean = over(weighted(parts, votes), parts.sum(1).unsqueeze(-1))
         apart = votes - mean.unsqueeze(1)
         if full:
             return Moments(mass, mean, torch.einsum("bij,bijd,bije->bjde", weights, apart, apart))
@@ -63,6 +65,8 @@ def weighted(weights: Tensor, votes: Tensor) -> Tensor:
 
 
 def over(x: Tensor, mass: Tensor) -> Tensor:
-    """`x / mass`, and 0 with gradient 0 where there is no mass."""
-    there = mass > 0
+    """`x / mass`, and 0 with gradient 0 where there is no mass, or so little that the quotient or
+    its gradient would overflow."""
+    number = torch.finfo(mass.dtype)
+    there = mass > number.tiny / number.eps
     return torch.where(there, x, 0) / torch.where(there, mass, 1)

@@ -82,7 +82,7 @@ def route_children(
 
     Returns:
         `Capsules(poses [B, J, D], activations [B, J])`, computed in float32 or wider; poses in the
-        wider dtype of `u` and `weight`.
+        wider dtype of `u` and `weight` (without one, of `u` and the algorithm's tensors).
     """
     problem = Problem(u, weight, algorithm, activations, mask, offset, transform)
     engines.check(problem)

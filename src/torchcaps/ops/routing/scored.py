@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from torchcaps.ops.precision import at_least_float32, without_autocast
 from torchcaps.ops.routing.algorithm import Algorithm
 from torchcaps.ops.squash import shrinking
 
@@ -39,8 +40,10 @@ class Scored(Algorithm):
         return state, self.logits(state).sigmoid()
 
     def logits(self, poses: Tensor) -> Tensor:
-        """The score of each pose, `[B, J]`."""
+        """The score of each pose, `[B, J]`, in float32 or wider."""
+        poses = at_least_float32(poses)
         if self.score is None:
             return torch.zeros_like(poses[..., 0])
-        total = poses @ self.score
+        with without_autocast(poses.device):
+            total = poses @ self.score.to(poses.dtype)
         return total if self.score_bias is None else total + self.score_bias

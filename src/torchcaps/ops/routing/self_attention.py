@@ -1,7 +1,7 @@
 """Routing by self-attention among the votes (Efficient-CapsNet)."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -40,6 +40,10 @@ class SelfAttention(Algorithm):
     @property
     def passes(self) -> int:
         return 2
+
+    @property
+    def sums_over(self) -> Literal["parents"] | None:
+        return "parents" if self.prior is None else None
 
     @classmethod
     def shapes(cls, children: int, parents: int, dim: int, child_dim: int) -> dict[str, Any]:

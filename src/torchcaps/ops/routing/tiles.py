@@ -28,8 +28,10 @@ class Given(NamedTuple):
     mask: Tensor | None
 
     def votes(self, make: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-        """`[B, I, J, D]`."""
-        votes = self.u.unsqueeze(2) if self.weight is None else make(self.u, self.weight)
+        """`[B, I, J, D]`; who is not there is zero beforehand, so that transforms owe it
+        nothing."""
+        u = self.u if self.mask is None else self.u.masked_fill(~self.mask.unsqueeze(-1), 0)
+        votes = u.unsqueeze(2) if self.weight is None else make(u, self.weight)
         return votes if self.offset is None else votes + self.offset
 
 

@@ -50,6 +50,7 @@ class VariationalBayes(Algorithm):
     norm_pose: Callable[[Tensor], Tensor] | None = None
     needs: ClassVar = ("activations",)
     copies: ClassVar = 14
+    choices: ClassVar = {"covariance": ("diagonal", "full")}
 
     @classmethod
     def shapes(cls, children: int, parents: int, dim: int, child_dim: int) -> dict[str, Any]:
@@ -92,9 +93,15 @@ class VariationalBayes(Algorithm):
         if self.covariance == "diagonal":
             inverse = (1 + scatter).clamp(max=WIDEST)
             return 1 / inverse, -inverse.log().sum(-1)
-        root = torch.linalg.cholesky(scatter + torch.eye(dim).to(scatter))
-        log_det = 2 * root.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-        return torch.cholesky_inverse(root), -log_det
+        # In units of the largest variance, where 1 is at least what rounding leaves of the scatter.
+        eye = torch.eye(dim).to(scatter)
+        largest = scatter.detach().diagonal(dim1=-2, dim2=-1).amax(-1).clamp(1, WIDEST)
+        unit = largest[..., None, None]
+        scatter = torch.where(unit < WIDEST, scatter, WIDEST * eye)
+        one = (1 / unit).clamp_min(8 * dim * torch.finfo(scatter.dtype).eps)
+        root = torch.linalg.cholesky(scatter / unit + one * eye)
+        log_det = 2 * root.diagonal(dim1=-2, dim2=-1).log().sum(-1) + dim * largest.log()
+        return torch.cholesky_inverse(root) / unit, -log_det
 
     def finish(self, state: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
         poses, _, _, logit = state

@@ -89,18 +89,8 @@ def check_votes(
             f"{who}, votes: expected [B, I, J, D]; got {votes.ndim} axes; "
             "make votes with torchcaps.ops.votes(u, weight)"
         )
-    per_child = tuple(votes.shape[:2])
-    for name, given in (("activations", activations), ("mask", mask)):
-        if given is not None and tuple(given.shape) != per_child:
-            raise ValueError(
-                f"{who}, {name}: expected one for each child, shape {per_child}; "
-                f"got {tuple(given.shape)}; children are the votes' second axis"
-            )
-    if mask is not None and mask.dtype != torch.bool:
-        raise ValueError(
-            f"{who}, mask: expected bool, True where there is a child; got {mask.dtype}; "
-            "compare or cast it first"
-        )
+    check_each(who, "activations", activations, votes)
+    check_mask(who, mask, votes)
     for name, given in (("activations", activations), ("u", u)):
         if name in algorithm.needs and given is None:
             raise ValueError(
@@ -109,3 +99,22 @@ def check_votes(
             )
     _, children_, parents, dim = votes.shape
     algorithm.check(children_, parents, dim, None if u is None else u.shape[-1])
+
+
+def check_mask(who: str, mask: Tensor | None, children: Tensor) -> None:
+    """Raise a `ValueError` unless there is no mask, or a bool for each of `children [B, I, ..]`."""
+    check_each(who, "mask", mask, children)
+    if mask is not None and mask.dtype != torch.bool:
+        raise ValueError(
+            f"{who}, mask: expected bool, True where there is a child; got {mask.dtype}; "
+            "compare or cast it first"
+        )
+
+
+def check_each(who: str, name: str, given: Tensor | None, children: Tensor) -> None:
+    """Raise a `ValueError` unless nothing is given, or one for each of `children [B, I, ...]`."""
+    if given is not None and given.shape != children.shape[:2]:
+        raise ValueError(
+            f"{who}, {name}: expected one for each child, shape {tuple(children.shape[:2])}; "
+            f"got {tuple(given.shape)}; give [B, I], as the children are [B, I, E]"
+        )
