@@ -1,8 +1,12 @@
 """Damage of every kind, from fixed seeds: files are read, or refused in one line."""
 
 import json
+import os
 import struct
+import subprocess
+import sys
 import zlib
+from dataclasses import asdict, fields
 
 import numpy as np
 import pytest
@@ -11,8 +15,10 @@ import yaml
 from PIL import Image
 
 import torchcaps as tc
+from torchcaps.cli.options import read
 from torchcaps.data.idx import read_idx
 from torchcaps.data.images import read_image
+from torchcaps.studies import STUDIES
 from torchcaps.training import Recipe
 
 ROUNDS = 60
@@ -121,3 +127,129 @@ def test_recipes(tmp_path):
         refused_or_read(lambda: Recipe.load(path))
         path.write_text(yaml.safe_dump(replaced(yaml.safe_load(content), random)))
         refused_or_read(lambda: Recipe.load(path))
+
+
+def read_study(name, path):
+    """As `torchcaps study NAME --config PATH` and `--resume` do."""
+    options = STUDIES[name].options
+    told = read("study", [name, "--config", str(path)])
+    return options(**{field.name: told[field.name] for field in fields(options)})
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("name", [*STUDIES])
+def test_options_of_a_study(tmp_path, name):
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(json.loads(json.dumps(asdict(STUDIES[name].options())))))
+    content = path.read_bytes()
+    assert read_study(name, path) == STUDIES[name].options()
+    for seed in range(ROUNDS // 6):
+        random = np.random.default_rng(seed)
+        path.write_bytes(spoiled(content, random))
+        refused_or_read(lambda: read_study(name, path))
+        path.write_text(yaml.safe_dump(replaced(yaml.safe_load(content), random)))
+        refused_or_read(lambda: read_study(name, path))
+
+
+IMPORTS = [
+    "hostile.Thing", "hostile:Thing", "!!python/name:hostile.Thing", "!!python/module:hostile",
+    "!!python/object/apply:hostile.Thing []", "!!python/object/new:hostile.Thing {}",
+    "{class_path: hostile.Thing}", "{class_path: hostile.Thing, init_args: {}}",
+]  # fmt: skip
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("value", IMPORTS)
+def test_no_module_that_a_file_names_is_imported(saved, tmp_path, monkeypatch, value):
+    (tmp_path / "hostile.py").write_text("def Thing(*_, **__): pass")
+    monkeypatch.syspath_prepend(tmp_path)
+    path = tmp_path / "config.yaml"
+    for each in fields(Recipe):
+        path.write_text(f"{each.name}: {value}\n")
+        refused_or_read(lambda: Recipe.load(path).build_model(tc.load_dataset("digits")))
+        refused_or_read(lambda: read("train", ["--config", str(path)]))
+    for each in fields(STUDIES["rotation"].options):
+        path.write_text(f"{each.name}: {value}\n")
+        refused_or_read(lambda: read_study("rotation", path))
+    (tmp_path / "model.safetensors").write_bytes((saved / "model.safetensors").read_bytes())
+    config = json.loads((saved / "config.json").read_text())
+    for name in config:
+        (tmp_path / "config.json").write_text(json.dumps({**config, name: value}))
+        refused_or_read(lambda: tc.load_model(tmp_path))
+    assert "hostile" not in sys.modules
+
+
+BOUNDED = """
+import resource, sys
+from pathlib import Path
+import numpy, PIL.Image, torch
+import torchcaps as tc
+from torchcaps.cli.options import read
+from torchcaps.data.idx import read_idx
+from torchcaps.data.images import read_image
+from torchcaps.training import Recipe
+
+torch.set_num_threads(1)
+folder, allowed = Path(sys.argv[1]), int(sys.argv[2])
+attempts = {
+    "idx": lambda path: read_idx(path, 3),
+    "picture": lambda path: read_image(path, (3, 8, 8)),
+    "model": tc.load_model,
+    "recipe": lambda path: Recipe.load(path).build_model(tc.load_dataset("digits")),
+    "study": lambda path: read("study", ["rotation", "--config", str(path)]),
+}
+for kind, attempt in attempts.items():  # load what is loaded on first use
+    attempt(next(folder.glob(f"harmless/{kind}*")))
+taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (taken + allowed, taken + allowed))
+for path in sorted(folder.glob("hostile/*")):
+    try:
+        attempts[path.name.partition("-")[0]](path)
+    except ValueError as error:
+        print(path.name, error)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds the address space")
+def test_files_that_ask_for_memory_get_none(saved, tmp_path):
+    """A process that may take 500 MB more refuses them all by their content."""
+    harmless, hostile = tmp_path / "harmless", tmp_path / "hostile"
+    for folder in (harmless, hostile):
+        folder.mkdir()
+    idx = bytes([0, 0, 8, 3]) + struct.pack(">III", 5, 6, 7) + bytes(210)
+    zeros = zlib.compressobj(1, wbits=31)
+    bomb = b"".join(map(zeros.compress, [idx, *[bytes(10**8)] * 7])) + zeros.flush()
+    (harmless / "idx").write_bytes(idx)
+    (hostile / "idx-header").write_bytes(idx[:4] + struct.pack(">III", *[2**31 - 1] * 3))
+    (hostile / "idx-zipped").write_bytes(bomb)
+    Image.new("L", (8, 8)).save(harmless / "picture.png")
+    Image.new("1", (25_000, 25_000)).save(hostile / "picture-bomb.png")
+    config, weights = ((saved / n).read_bytes() for n in ("config.json", "model.safetensors"))
+    large = {"stem_channels": 10**6, "types": 10**7, "decoder_width": 10**9}
+    several = {name: json.dumps({**json.loads(config), name: n}) for name, n in large.items()}
+    for folder, text, content in [
+        (harmless / "model", config.decode(), weights),
+        *((hostile / f"model-{name}", text, weights) for name, text in several.items()),
+        (hostile / "model-header", config.decode(), struct.pack("<Q", 2**40) + weights[8:]),
+        (hostile / "model-config", config.decode(), weights),
+    ]:
+        folder.mkdir()
+        (folder / "config.json").write_text(text)
+        (folder / "model.safetensors").write_bytes(content)
+    os.truncate(hostile / "model-config" / "config.json", 10**9)  # zeros that take no disk
+    laughs = "a0: &a0 [x, x]\n" + "".join(
+        f"a{k}: &a{k} [{', '.join([f'*a{k - 1}'] * 9)}]\n" for k in range(1, 20)
+    )
+    for kind in ("recipe", "study"):
+        (harmless / f"{kind}.yaml").write_text("epochs: 1\n")
+        (hostile / f"{kind}-laughs.yaml").write_text(laughs)
+        (hostile / f"{kind}-nested.yaml").write_text("[" * 10**5)
+    done = subprocess.run(
+        [sys.executable, "-c", BOUNDED, str(tmp_path), str(500 * 2**20)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    refused = [line.partition(" ")[0] for line in done.stdout.splitlines()]
+    assert refused == sorted(path.name for path in hostile.iterdir())

@@ -115,9 +115,9 @@ def test_a_missing_file_is_named(refused):
         ("--shift 8 --subpixel true", "Recipe, shift: expected less than 8, the smaller side of"),
         (
             "--data mnist --root ~nosuchuser",
-            "Recipe, root: expected a folder; got '~nosuchuser', of a user without a home",
+            "root (or TORCHCAPS_DATA): expected a folder; got '~nosuchuser', of a user without a h",
         ),
-        ("--data folder --root ~nosuchuser", "Recipe, root: expected a folder; got '~nosuchuser'"),
+        ("--data folder --root ~nosuchuser", "A): expected a folder; got '~nosuchuser', of a user"),
         ("--train-images 0", "digits.sample, n: expected 1 to 1257, the images in split 'train'"),
         ("--model capsnet", "8x8"),
         ("--data folder", "load_dataset 'folder', root: expected a folder with one folder for"),

@@ -84,6 +84,14 @@ def test_train_alone_is_cut_into_train_and_validation(tmp_path, write_pictures):
     assert len(load_dataset("folder", "validation", tmp_path)) == 3
 
 
+def test_one_training_picture_leaves_none_for_validation(tmp_path, write_pictures):
+    write_pictures(tmp_path / "train" / "a", [1])
+    (tmp_path / "train" / "b").mkdir()
+    for split in ("train", "validation"):
+        with pytest.raises(ValueError, match=r"train: expected at least 2 pictures, .* got 1; add"):
+            load_dataset("folder", split, tmp_path)
+
+
 def test_a_split_by_two_names_is_refused(divided):
     for name in ("val", "validation"):
         (divided / name).mkdir()

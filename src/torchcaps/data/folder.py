@@ -9,6 +9,7 @@ import torch
 from torchcaps.options import check_several
 
 from .dataset import ImageDataset
+from .fetch import expanded
 from .folder_files import Labelled, class_names, list_pictures, split_folders
 from .images import Fit, read_pixels
 from .registry import Root
@@ -41,7 +42,7 @@ def folder(
     classes; without val/, 15 % of the training pictures become validation. Else every class is cut
     70 / 15 / 15 into train, validation and test. Seeded.
     """
-    base = Path(root).expanduser() if root is not None else None
+    base = expanded(root) if root is not None else None
     if base is None or not base.is_dir():
         got = "none" if base is None else f"{base}, which is no folder"
         raise ValueError(
@@ -103,6 +104,11 @@ def _divided(parts: dict[str, Path], classes: list[str], split: str) -> Labelled
     if "validation" in parts:  # and both are wanted
         held_files, held_labels = list_pictures(parts["validation"], classes)
         return files + held_files, torch.cat([labels, held_labels])
+    if len(files) < 2:
+        raise ValueError(
+            f"{_WHERE}, {parts['train']}: expected at least 2 pictures, one of them for "
+            "validation; got 1; add pictures, or make a val/ folder"
+        )
     held = max(1, round(0.15 * len(files)))
     return _pick(files, labels, hold_out(len(files), held, _SPLIT_SEED)[split])
 

@@ -14,7 +14,7 @@ from torchcaps.files import write_whole
 from torchcaps.machine import machine
 from torchcaps.models import Model
 from torchcaps.models.catalogue import MODELS
-from torchcaps.options import as_words, check_sizes
+from torchcaps.options import as_words, check_sizes, check_types
 from torchcaps.studies.catalogue import Finding
 from torchcaps.studies.report import write_report
 from torchcaps.studies.results import Results
@@ -49,6 +49,8 @@ class Experiment:
     """Adam's learning rate."""
 
     def __post_init__(self) -> None:
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        check_types(f"{self.study} study", type(self), given)
         MODELS[self.model]
         self.check_sizes("seeds")
 

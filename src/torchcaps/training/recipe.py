@@ -108,15 +108,7 @@ class Recipe:
 
     def load_data(self, split: str) -> datasets.ImageDataset:
         """A split of the dataset; of the training split, `train_images` drawn by the seed."""
-        try:
-            dataset = datasets.load_dataset(self.data, split, self.root, **self.data_options)
-        except RuntimeError as error:
-            if self.root is None or not self.root.startswith("~"):
-                raise
-            raise ValueError(
-                f"Recipe, root: expected a folder; got {self.root!r}, of a user without a home "
-                f"({error}); write the whole path"
-            ) from None
+        dataset = datasets.load_dataset(self.data, split, self.root, **self.data_options)
         return self.sampled(dataset) if split == "train" else dataset
 
     def sampled(self, dataset: datasets.ImageDataset) -> datasets.ImageDataset:
