@@ -31,6 +31,12 @@ def answer(model: Model, images: Float[Tensor, "N C H W"], *, batch_size: int = 
     return Output._make(None if p[0] is None else torch.cat(p).cpu() for p in parts)
 
 
+def presence(model: Model, scores: Float[Tensor, "*N J"]) -> Float[Tensor, "*N J"]:
+    """How present each class is, from 0 to 1, by the model's scores: lengths and activations as
+    they are, the softmax of logits."""
+    return scores.softmax(-1) if model.score_kind == "logits" else scores
+
+
 class Abilities(NamedTuple):
     """reconstructs: draws its input from class capsules. routes: has class capsules by routing."""
 

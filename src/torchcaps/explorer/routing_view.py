@@ -13,16 +13,17 @@ from torchcaps.explorer.views import moved_image
 @torch.inference_mode()
 def routing(request: Route) -> dict[str, Any]:
     """The strongest parts of the moved image with their couplings and agreement, the classes with
-    their lengths, and a map of who supports each class."""
+    their scores from 0 to 1, and a map of who supports each class."""
     image = moved_image(request)
     routed = trace_routing(request.shown.model, image, iterations=request.iterations)
     child, parts = strongest_parts(routed, request.parts)
-    couplings = routed.couplings[:, child].transpose(0, 1).tolist()
+    couplings = routed.sent()[:, child].transpose(0, 1).tolist()
     agreement = routed.agreement()[child].tolist()
     field = routed.field
     return {
         "classes": list(request.models.classes),
         "iterations": len(routed.couplings),
+        "kind": request.shown.model.score_kind,
         "parts": [
             {**part._asdict(), "couplings": sent, "agreement": agreed}
             for part, sent, agreed in zip(parts, couplings, agreement, strict=True)

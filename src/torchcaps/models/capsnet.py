@@ -186,7 +186,8 @@ class CapsNet(Model):
         children = self.primary_capsules(images)
         history = self.capsules.explain(children, iterations).history
         assert history is not None
-        votes = at_least_float32(self.capsules.votes(children))
+        each = self.capsules.routing.algorithm().votes_each
+        votes = at_least_float32(self.capsules.votes(children)).unflatten(-1, (each, -1)).mean(-2)
 
         def gather(couplings: Tensor) -> tuple[Tensor, Tensor]:
             return self.capsules.gather(children, couplings)

@@ -16,8 +16,8 @@ class Explanation:
     """The routing of B images.
 
     children: `[B, I, E]`, by type, then row by row.
-    votes: `[B, I, J, D]`, as routing compares them.
-    couplings: `[R, B, I, J]` of every iteration.
+    votes: `[B, I, J, D]`, as routing compares them; where a child casts several, their mean.
+    couplings: `[R, B, I, J]` of every iteration. A child's need not sum to one in every routing.
     gather: what parents and scores any couplings make of these votes; poses are in the space of
         the votes.
     field: which pixels each child sees.

@@ -46,6 +46,10 @@ for _name, (_module, _about) in {
         "torchcaps.studies.iterations.study",
         "trained with 1 to 10 routing iterations, tested with 1 to 10: why three?",
     ),
+    "routing": (
+        "torchcaps.studies.routing.study",
+        "one network under every routing algorithm and none: what does routing buy?",
+    ),
     "rotation": (
         "torchcaps.studies.rotation.study",
         "trained on upright images, tested on rotated ones: capsules against a CNN",

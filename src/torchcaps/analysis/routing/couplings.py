@@ -46,19 +46,23 @@ class CouplingSums:
         self.images = 0
         zero = torch.zeros((), dtype=torch.float64)
         self._entropy = self._largest = zero  # [R], summed over images and children
+        self._total = zero  # [R, I, J], of the couplings as they are
         # Sums over images of c - 1/J and its square: nearly uniform couplings keep their digits.
         self._excess = self._squares = zero  # [R, I, J]
 
     def add(self, couplings: Float[Tensor, "R B I J"]) -> None:
-        """Count the couplings of B more images. They must sum to one over the J parents."""
+        """Count the couplings of B more images. Statistics are those of their
+        `shares`."""
         parents = couplings.shape[-1]
         if parents < 2:
             raise ValueError(
                 f"CouplingSums, couplings: expected at least 2 parents to choose among; got "
                 f"{parents}; take a model with more classes"
             )
-        excess = couplings - 1 / parents
         self.images += couplings.shape[1]
+        self._total = self._total + _in_float64(couplings.sum(1))
+        couplings = shares(couplings)
+        excess = couplings - 1 / parents
         self._entropy = self._entropy + _in_float64(torch.special.entr(couplings).sum((1, 2, 3)))
         self._largest = self._largest + _in_float64(couplings.amax(-1).sum((1, 2)))
         self._excess = self._excess + _in_float64(excess.sum(1))
@@ -66,8 +70,7 @@ class CouplingSums:
 
     def mean(self) -> Float[Tensor, "R I J"]:
         """The couplings of every iteration, averaged over the images."""
-        excess = self._excess / self.images
-        return excess + 1 / excess.shape[-1]
+        return self._total / self.images
 
     def statistics(self) -> list[CouplingStatistics]:
         """Of every iteration."""
@@ -82,6 +85,21 @@ class CouplingSums:
         dynamism = torch.where(control > (ROUNDING * even) ** 2, varied / control, 0.0)
         columns = zip(entropy.tolist(), polarisation.tolist(), dynamism.tolist(), strict=True)
         return [CouplingStatistics(*column) for column in columns]
+
+
+def shares(couplings: Float[Tensor, "*N J"]) -> Float[Tensor, "*N J"]:
+    """What each parent gets of all that a child sends, for routings whose couplings do not sum to
+    one over the parents: self-attention, which adds a prior, and cluster routing, where they sum to
+    one over the children. A negative coupling counts as none; a child that sends nothing has no
+    preference.
+
+    >>> shares(torch.tensor([[1.0, 3.0, -2.0], [0.0, 0.0, 0.0]]))
+    tensor([[0.2500, 0.7500, 0.0000],
+            [0.3333, 0.3333, 0.3333]])
+    """
+    sent = couplings.clamp_min(0)
+    total = sent.sum(-1, keepdim=True)
+    return torch.where(total > 0, sent / total, 1 / couplings.shape[-1])
 
 
 def _in_float64(sums: Tensor) -> Tensor:

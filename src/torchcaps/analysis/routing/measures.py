@@ -32,10 +32,11 @@ class RoutingMeasures:
     """`couplings[r - 1]` and `tests[r - 1]` are those with r iterations, whatever the model was
     trained with, which is `own`.
 
-    replaced: tests without routing, the couplings being "uniform" (as with one iteration), "random"
+    replaced: tests without routing, the couplings being "uniform", "random"
         (drawn for every image and child from all that sum to one, each as likely), or the "mean"
         over all images of the model's own couplings.
-    dead_children, dead_parents: shares of the capsules shorter than 0.05 on every image.
+    dead_children, dead_parents: shares of the capsules whose length (of the parents, activation)
+        is below 0.05 on every image.
     """
 
     own: int
@@ -69,11 +70,15 @@ def measure_routing(
             found = _explained(model, dataset, indices, max(up_to, own))
             history = found.couplings
             sums.add(_with_silent(history, found.leaky))
-            tried = (*history, _random(history[0], found.leaky, generator))
+            uniform = routing_softmax(torch.zeros_like(history[0]), found.leaky)
+            tried = (*history, uniform, _random(history[0], found.leaky, generator))
             scores = torch.stack([found.gather(couplings)[1] for couplings in tried])
+            out = model(_images(model, dataset, indices))
+            assert out.activations is not None
+            scores[own - 1] = out.scores  # its own answer, to the last bit
             predicted.append(scores.argmax(-1).cpu())
             children.append(lengths(found.children).amax(0))
-            parents.append(scores[own - 1].amax(0))
+            parents.append(out.activations.amax(0))
         mean = sums.mean()[own - 1, :, : model.num_classes]
         by_mean = []
         for indices in torch.arange(len(dataset)).split(batch_size):
@@ -81,12 +86,12 @@ def measure_routing(
             couplings = mean.to(found.votes).expand(len(indices), -1, -1)
             by_mean.append(found.gather(couplings)[1].argmax(-1).cpu())
     every = torch.cat([torch.cat(predicted, 1), torch.cat(by_mean)[None]])
-    *routes, by_random, by_mean = _tests(every, dataset.labels, own)
+    *routes, by_uniform, by_random, by_mean = _tests(every, dataset.labels, own)
     return RoutingMeasures(
         own=own,
         couplings=tuple(sums.statistics()),
         tests=tuple(routes),
-        replaced={"uniform": routes[0], "random": by_random, "mean": by_mean},
+        replaced={"uniform": by_uniform, "random": by_random, "mean": by_mean},
         dead_children=_dead(children),
         dead_parents=_dead(parents),
         images=len(dataset),
@@ -96,10 +101,13 @@ def measure_routing(
 def _explained(
     model: Model, dataset: ImageDataset, indices: Tensor | list[int], iterations: int | None
 ) -> Explanation:
-    images = dataset.batch(indices)[0].to(next(model.parameters()).device)
-    found = model.explain(images, iterations)
+    found = model.explain(_images(model, dataset, indices), iterations)
     assert found is not None
     return found
+
+
+def _images(model: Model, dataset: ImageDataset, indices: Tensor | list[int]) -> Tensor:
+    return dataset.batch(indices)[0].to(next(model.parameters()).device)
 
 
 def _with_silent(history: Float[Tensor, "R B I J"], leaky: bool) -> Tensor:

@@ -8,7 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from torchcaps.analysis.eval_mode import eval_mode, require
+from torchcaps.analysis.eval_mode import eval_mode, presence, require
+from torchcaps.analysis.routing.couplings import shares
 from torchcaps.models import Model
 from torchcaps.models.receptive_field import ReceptiveField
 from torchcaps.ops import lengths
@@ -17,9 +18,11 @@ from torchcaps.ops import lengths
 @dataclass(frozen=True)
 class RoutingTrace:
     """children `[I, E]`, votes `[I, J, D]` as routing compares them; of every iteration, couplings
-    `[R, I, J]`, poses `[R, J, D]` and the model's scores `[R, J]` as if routing ended there.
+    `[R, I, J]`, poses `[R, J, D]` and scores `[R, J]` as if routing ended there, from 0 to 1:
+    lengths or activations, or the softmax of logits.
 
     field: which pixels a child sees. Children come by type, then row by row.
+    leaky: part of a child's couplings may go to no parent.
     """
 
     children: Tensor
@@ -28,6 +31,11 @@ class RoutingTrace:
     poses: Tensor
     scores: Tensor
     field: ReceptiveField
+    leaky: bool = False
+
+    def sent(self) -> Float[Tensor, "R I J"]:
+        """What each parent gets of all that a child sends: see `shares`."""
+        return self.couplings if self.leaky else shares(self.couplings)
 
     def agreement(self) -> Float[Tensor, "I J"]:
         """The cosine of every vote with the parent's pose after the last iteration."""
@@ -57,12 +65,23 @@ def trace_routing(
     """
     require("routes", model, "trace_routing")
     with eval_mode(model) as device:
-        found = model.explain(image[None].to(device), iterations)
-    assert found is not None
-    couplings = found.couplings[:, 0]
-    poses, scores = found.gather(found.couplings)
+        images = image[None].to(device)
+        found = model.explain(images, iterations)
+        assert found is not None
+        couplings = found.couplings[:, 0]
+        poses, scores = found.gather(found.couplings)
+        if iterations is None:
+            # Cluster's couplings are means over the elements of a pose, and near the truth alone.
+            scores[-1] = model(images).scores
+    scores = presence(model, scores[:, 0])
     return RoutingTrace(
-        found.children[0], found.votes[0], couplings, poses[:, 0], scores[:, 0], found.field
+        found.children[0],
+        found.votes[0],
+        couplings,
+        poses[:, 0],
+        scores,
+        found.field,
+        found.leaky,
     )
 
 
@@ -79,9 +98,8 @@ class Part(NamedTuple):
 class RoutingExample(NamedTuple):
     """parts: the strongest primary capsules, the strongest first.
 
-    couplings: `[R, P, J]` of these parts, iteration by iteration.
-    lengths: `[R, J]`, the scores of the classes as if routing ended there: lengths of capsules, or
-        activations.
+    couplings: `[R, P, J]` of these parts, iteration by iteration, as shares of what a part sends.
+    lengths: `[R, J]`, the scores of the classes as if routing ended there: see `RoutingTrace`.
     """
 
     parts: tuple[Part, ...]
@@ -104,7 +122,7 @@ def explain_routing(
     """
     routed = trace_routing(model, image)
     child, parts = strongest_parts(routed, strongest)
-    return RoutingExample(parts, routed.couplings[:, child], routed.scores)
+    return RoutingExample(parts, routed.sent()[:, child], routed.scores)
 
 
 def strongest_parts(routed: RoutingTrace, count: int) -> tuple[Tensor, tuple[Part, ...]]:

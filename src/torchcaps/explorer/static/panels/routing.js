@@ -3,7 +3,7 @@
 import { onWidth } from "../chart.js";
 import { h, newId, put, say, set } from "../dom.js";
 import { paint, paintSigned, rgb } from "../pixels.js";
-import { RoutingGraph } from "./routing_graph.js";
+import { MEASURES, RoutingGraph } from "./routing_graph.js";
 
 const MOST = 10;
 const PAUSE = 750;
@@ -149,7 +149,7 @@ export class RoutingPanel {
   }
 
   #tell(at) {
-    const { parts, lengths, classes, winner, iterations } = this.#answer;
+    const { parts, lengths, kind, classes, winner, iterations } = this.#answer;
     const percent = (value) => `${Math.round(100 * value)} %`;
     if (this.#picked?.part !== undefined) {
       const { couplings, agreement, length } = parts[this.#picked.part];
@@ -159,10 +159,11 @@ export class RoutingPanel {
     if (this.#picked?.whole !== undefined) {
       const whole = this.#picked.whole;
       const given = parts.reduce((sum, part) => sum + part.couplings[at][whole], 0) / parts.length;
-      return `${classes[whole]}: length ${lengths[at][whole].toFixed(2)}; the parts shown give it ${percent(given)} of their votes. In colour, support after the last iteration; in grey, opposition.`;
+      return `${classes[whole]}: ${MEASURES[kind]} ${lengths[at][whole].toFixed(2)}; the parts shown give it ${percent(given)} of their votes. In colour, support after the last iteration; in grey, opposition.`;
     }
     const best = lengths[at].indexOf(Math.max(...lengths[at]));
-    const even = at === 0 ? ` In the first iteration every vote is split evenly over the ${classes.length} wholes.` : "";
-    return `Iteration ${at + 1} of ${iterations}: ${classes[best]} is longest, ${lengths[at][best].toFixed(2)}. In colour, support for ${classes[winner]} after the last iteration.${even}`;
+    const split = parts.every(({ couplings }) => couplings[0].every((sent) => Math.abs(sent * classes.length - 1) < 0.001));
+    const even = at === 0 && split ? ` In the first iteration every vote is split evenly over the ${classes.length} wholes.` : "";
+    return `Iteration ${at + 1} of ${iterations}: ${classes[best]} has the greatest ${MEASURES[kind]}, ${lengths[at][best].toFixed(2)}. In colour, support for ${classes[winner]} after the last iteration.${even}`;
   }
 }

@@ -3,6 +3,8 @@
 import { put, s, set } from "../dom.js";
 import { paint } from "../pixels.js";
 
+// What the numbers of wholes are, by the kind of the network's scores.
+export const MEASURES = { lengths: "length", activations: "activation", logits: "probability" };
 const ROW = 35;
 const THUMB = 29;
 const THICKEST = 14;
@@ -119,14 +121,14 @@ export class RoutingGraph {
     });
   }
 
-  #drawWholes({ parts, lengths, classes, winner }, at, picked) {
+  #drawWholes({ parts, lengths, kind, classes, winner }, at, picked) {
     lengths[at].forEach((length, j) => {
       const { element, bar, value, track } = this.wholes[j];
       const coupling = picked?.part === undefined ? null : parts[picked.part].couplings[at][j];
       bar.style.width = `${Math.max(0, Math.min(1, coupling ?? length)) * track}px`;
       value.textContent = (coupling ?? length).toFixed(2).replace(/^0/, "");
       const marks = [j === winner ? "winner" : "", picked?.whole === j ? "on" : "", coupling === null ? "" : "coupling"];
-      set(element, { class: ["whole", ...marks].join(" ").trim(), "aria-label": `${classes[j]}: length ${length.toFixed(2)}` });
+      set(element, { class: ["whole", ...marks].join(" ").trim(), "aria-label": `${classes[j]}: ${MEASURES[kind]} ${length.toFixed(2)}` });
     });
   }
 }

@@ -1,0 +1,1 @@
+"""One network under every routing algorithm, beside controls that do not route."""

@@ -1,0 +1,138 @@
+"""A tiny routing study: its numbers are those of its saved networks."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from types import SimpleNamespace
+
+import pytest
+
+from torchcaps.analysis.routing.measures import measure_routing
+from torchcaps.data import load_dataset
+from torchcaps.data.transforms import rotate
+from torchcaps.models import load_model
+from torchcaps.studies.results import Results
+from torchcaps.studies.routing.measure import COUPLINGS, transformed
+from torchcaps.studies.routing.study import RoutingOptions, run
+from torchcaps.training import evaluate
+from torchcaps.training.loop import _Loop
+
+NAMES = ["vector", "uniform"]
+MEASURED_ANEW = ("step_ms",)
+
+
+@dataclass(frozen=True)
+class Options(RoutingOptions):
+    """In float32: what "auto" takes depends on the load of the machine."""
+
+    def recipe(self, model, seed):
+        return replace(super().recipe(model, seed), precision="fp32")
+
+
+OPTIONS = Options(routings=("vector",), seeds=2, epochs=1, train_images=96, batch_size=32)
+
+
+def numbers(folder):
+    """What does not depend on the load of the machine."""
+    rows = Results.from_json((folder / "results.json").read_text()).rows
+    return [row for row in rows if row.metric not in MEASURED_ANEW]
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("routing")
+    finding = run(OPTIONS, folder, True, "cpu")
+    text = (folder / "results.json").read_text()
+    return SimpleNamespace(
+        folder=folder, finding=finding, text=text, results=Results.from_json(text)
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_numbers_are_those_of_the_saved_networks(done, name, seed):
+    model, test_set = (
+        load_model(done.folder / "models" / f"{name}-{seed}"),
+        load_dataset("digits", "test"),
+    )
+    loss = model.make_loss()
+    for angle in (-30, 0, 30):
+        wanted = evaluate(model, test_set, loss, transform=lambda x, a=angle: rotate(x, a))
+        found = done.results.values(name, "accuracy", angle)[seed]
+        assert found == pytest.approx(100 * wanted.accuracy)
+    wanted = evaluate(model, transformed(test_set), loss)
+    assert done.results.values(name, "accuracy", "affine")[seed] == pytest.approx(
+        100 * wanted.accuracy
+    )
+    couplings = measure_routing(model, test_set).couplings[1 if name == "vector" else 0]
+    for metric in COUPLINGS:
+        assert done.results.values(name, metric)[seed] == pytest.approx(getattr(couplings, metric))
+    assert done.results.values(name, "step_ms")[seed] > 0
+    weights = 4e-6 * sum(p.numel() for p in model.parameters())
+    assert 0.01 < done.results.values(name, "peak_mb")[seed] < 100 * weights
+
+
+def test_affine_images_are_the_same_every_time_and_are_not_the_test_images():
+    test_set = load_dataset("digits", "test")
+    first, again = transformed(test_set), transformed(test_set)
+    assert first.images.equal(again.images)
+    assert first.labels.equal(test_set.labels)
+    assert first.images.shape == test_set.images.shape
+    assert not first.images.equal(test_set.batch(range(len(test_set)))[0])
+
+
+def test_networks_of_one_seed_differ_only_in_the_routing(done):
+    for seed in (0, 1):
+        recipes = OPTIONS.recipes(seed)
+        plain = asdict(OPTIONS.recipe("capsnet_small", seed))
+        for name, recipe in recipes.items():
+            assert asdict(recipe) == {**plain, "model_options": {"routing": name}}
+            folder = done.folder / "models" / f"{name}-{seed}"
+            assert type(recipe).load(folder / "config.yaml") == recipe
+
+
+def test_the_files_are_complete_and_agree(done):
+    about = json.loads(done.text)
+    assert about["study"] == "routing"
+    assert about["command"] == OPTIONS.command()
+    assert list(about["models"]) == NAMES
+    assert {path.name for path in (done.folder / "figures").iterdir()} == {"routings.svg"}
+    assert (done.folder / "table.csv").read_text() == done.results.csv()
+    assert [row[0] for row in done.finding.rows] == NAMES
+    assert done.finding.report == done.folder / "report.html"
+
+
+def test_a_finished_study_is_not_trained_again(done, monkeypatch):
+    monkeypatch.setattr(_Loop, "step", lambda *_: pytest.fail("trained again"))
+    before = numbers(done.folder)
+    (done.folder / "report.html").unlink()
+    run(OPTIONS, done.folder, True, "cpu")
+    assert (done.folder / "report.html").is_file()
+    assert numbers(done.folder) == before
+
+
+def test_an_interrupted_study_ends_as_if_it_had_not_been(done, monkeypatch, tmp_path):
+    plain, taken = _Loop.step, []
+
+    def step(self, *arguments):
+        taken.append(self.recipe.model_options["routing"])
+        if len(taken) == 8:  # of 12: the second seed of the first routing has finished
+            raise KeyboardInterrupt
+        return plain(self, *arguments)
+
+    monkeypatch.setattr(_Loop, "step", step)
+    with pytest.raises(KeyboardInterrupt):
+        run(OPTIONS, tmp_path, True, "cpu")
+    assert not (tmp_path / "report.html").exists()
+    run(OPTIONS, tmp_path, True, "cpu")
+    assert taken.count("vector") == 6
+    assert numbers(tmp_path) == numbers(done.folder)
+
+
+def test_measuring_changes_no_network_and_writes_nothing(done, capfd):
+    """Batch norms of the routing count the images of a training step, profilers write."""
+    folder = done.folder / "models" / "vector-0"
+    before = load_model(folder).state_dict()
+    run(OPTIONS, done.folder, True, "cpu")
+    after = load_model(folder).state_dict()
+    assert all(before[key].equal(after[key]) for key in before)
+    assert capfd.readouterr() == ("", "")
