@@ -17,7 +17,8 @@ def squash(s: Float[Tensor, "..."], dim: int = -1) -> Float[Tensor, "..."]:
 
     Short vectors shrink as their square, long ones approach unit length, the direction stays.
     Half precision is computed in float32 and returned in the input's dtype. Values and gradients
-    are finite for every finite vector, and rounding never carries `lengths` of the result over 1.
+    are finite for every finite vector, and rounding never carries `lengths` of the result over 1;
+    in half precision the length of a long vector may round to exactly 1.
 
     Source: Sabour, Frosst & Hinton 2017, eq. 1. Unlike the authors' code, which divides by
     the length, a zero vector gives value 0 and gradient 0, exactly and without an epsilon.
@@ -38,7 +39,8 @@ def unit_squash(s: Float[Tensor, "..."], dim: int = -1) -> Float[Tensor, "..."]:
     $$ v = (1 - e^{-\|s\|}) \frac{s}{\|s\|} $$
 
     Half precision is computed in float32 and returned in the input's dtype. Values and gradients
-    are finite for every finite vector, and rounding never carries `lengths` of the result over 1.
+    are finite for every finite vector, and rounding never carries `lengths` of the result over 1;
+    in half precision the length of a long vector may round to exactly 1.
 
     Source: Mazzia, Salvetti & Chiaberge 2021, eq. 6. Their code is NaN at a zero vector; here
     the limit is taken: value 0, gradient the identity.
