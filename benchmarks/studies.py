@@ -29,6 +29,7 @@ FOLDERS = {
     "equivariance": KEPT / "equivariance-study",
     "faces": KEPT / "faces",
     "iterations": KEPT / "iterations",
+    "routing": KEPT / "routing-study",
 }
 GALLERY = Path("docs/gallery")  # has the large picture of faces, for "Smaller files" there
 MARKED = re.compile(r"(<!-- (\w+): begin -->\n).*?(\n<!-- \2: end -->)", re.DOTALL)

@@ -53,3 +53,27 @@ def test_a_number_that_was_not_measured_is_an_error(studies):
     text = (ROOT / studies.TEXTS[1]).read_text()
     with pytest.raises(ValueError, match="expected dynamism of 3 iterations in ''; got none"):
         studies.filled(text, "iterations", studies.words(iterations(dynamism=None)))
+
+
+def test_routings_are_grouped_by_the_rule_of_all_studies(studies):
+    found, names = Results(), ("dynamic", "em", "uniform", "random")
+    for lost, condition in enumerate(("0", "-30", "30", "affine")):
+        for name, upright in zip(names, (98.0, 99.0, 98.1, 97.0), strict=True):
+            found.add(name, "accuracy", (upright - lost - 0.2, upright - lost + 0.2), condition)
+    for name in names:
+        found.add(name, "step_ms", (5.0, 6.0))
+        found.add(name, "peak_mb", (12.0, 12.0))
+        found.add(name, "entropy", (0.9, 0.9))
+    settings = {"model": "capsnet_small", "data": "digits", "seeds": 2, "batch_size": 64}
+    about = {"study": "routing", "command": "torchcaps study routing", "settings": settings}
+    models = {name: {"parameters": 1234} for name in names}
+    known = studies.words(json.dumps({**about, "models": models, **found.as_json()}))
+    gallery, readme = (
+        studies.filled((ROOT / path).read_text(), "routing", known) for path in studies.TEXTS
+    )
+    assert "1 of 2 are ahead of uniform couplings" in gallery
+    assert "- Upright, 1 of 2 are ahead (`em`), 1 level, 0 behind.\n- Rotated by -30" in readme
+    assert (
+        "\n| `em` | 99.0 ± 0.3 | 98.0 ± 0.3 | 97.0 ± 0.3 | 96.0 ± 0.3 | 1,234 | 5.5 ± 0.7 | "
+        "12.0 ± 0.0 | 0.900 ± 0.000 |\n| `uniform` |"
+    ) in readme

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from matplotlib.patches import Rectangle
 
 from torchcaps.nn import ROUTINGS
 from torchcaps.studies.results import Results
@@ -94,5 +95,5 @@ def test_where_nothing_is_ahead_the_finding_says_so(made_up_report, read_page):
 def test_the_figure_shows_the_results():
     left, right = figure(results(), OPTIONS).axes
     assert [label.get_text() for label in left.get_yticklabels()] == OPTIONS.names
-    widths = [bar.get_bbox().width for bar in right.containers[0]]
+    widths = [bar.get_width() for bar in right.patches if isinstance(bar, Rectangle)]
     assert widths == pytest.approx([len(name) + 0.5 for name in OPTIONS.names])

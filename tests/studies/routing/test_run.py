@@ -67,8 +67,8 @@ def test_the_numbers_are_those_of_the_saved_networks(done, name, seed):
     for metric in COUPLINGS:
         assert done.results.values(name, metric)[seed] == pytest.approx(getattr(couplings, metric))
     assert done.results.values(name, "step_ms")[seed] > 0
-    weights = 4e-6 * sum(p.numel() for p in model.parameters())
-    assert 0.01 < done.results.values(name, "peak_mb")[seed] < 100 * weights
+    # More than the images of the stem for a batch, less than a hundred times that.
+    assert 0.3 < done.results.values(name, "peak_mb")[seed] < 30
 
 
 def test_affine_images_are_the_same_every_time_and_are_not_the_test_images():

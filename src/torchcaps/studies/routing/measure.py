@@ -3,9 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 
+import torch
+
+from torchcaps.analysis.eval_mode import eval_mode
 from torchcaps.analysis.pose.pose_targets import moved
 from torchcaps.analysis.robustness.transform_robustness import measure_transform
-from torchcaps.analysis.routing.measures import measure_routing
+from torchcaps.analysis.routing.couplings import CouplingStatistics, CouplingSums
 from torchcaps.data import ImageDataset
 from torchcaps.models import Model
 from torchcaps.studies.results import Results, Row
@@ -16,6 +19,7 @@ ANGLES = (0.0, -30.0, 30.0)
 AFFINE = "affine"
 # Conditions of the accuracy, and what they are called.
 TESTS = {"0": "upright", "-30": "−30°", "30": "+30°", AFFINE: "random affine"}
+COUPLING_IMAGES = 1000  # at most; all votes of a batch are held at once, which is slow
 COUPLINGS = ("entropy", "polarisation", "dynamism")
 
 
@@ -35,11 +39,22 @@ def add_answers(
     results.add(name, "accuracy", [100 * share for share in found], AFFINE)
     couplings = []
     for model in seeds:
-        measures = measure_routing(model, test_set, up_to=1)
-        couplings.append(measures.couplings[measures.own - 1])
+        couplings.append(last_couplings(model, test_set))
         each()
     for metric in COUPLINGS:
         results.add(name, metric, [getattr(c, metric) for c in couplings])
+
+
+@torch.no_grad()
+def last_couplings(model: Model, test_set: ImageDataset) -> CouplingStatistics:
+    """Of the last iteration, over the first test images."""
+    sums = CouplingSums()
+    with eval_mode(model) as device:
+        for indices in torch.arange(min(len(test_set), COUPLING_IMAGES)).split(100):
+            found = model.explain(test_set.batch(indices)[0].to(device))
+            assert found is not None
+            sums.add(found.couplings[-1:])
+    return sums.statistics()[0]
 
 
 def transformed(test_set: ImageDataset) -> ImageDataset:
