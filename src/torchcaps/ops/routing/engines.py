@@ -13,8 +13,8 @@ from torchcaps.ops.routing.votes import check_children
 from torchcaps.ops.routing.whole import check_votes, route_votes
 from torchcaps.ops.transforms import transformed
 
-# Below this many bytes, all votes at once are as fast, and as small.
-FEW_BYTES = 1 << 24
+# Below this many bytes of all that is made of the votes, all at once is as fast, and as small.
+FEW_BYTES = 1 << 26
 
 
 def run_whole(p: Problem) -> Capsules:
@@ -50,7 +50,7 @@ def refuses_tiles(p: Problem) -> str | None:
 def suits_tiles(p: Problem) -> bool:
     """Whether all votes would be large, and tiles possible."""
     parents, dim = _parents(p)
-    size = p.u.shape[0] * p.u.shape[1] * parents * dim * 4
+    size = p.u.shape[0] * p.u.shape[1] * parents * dim * 4 * p.algorithm.copies
     return size > FEW_BYTES and refuses_tiles(p) is None
 
 
