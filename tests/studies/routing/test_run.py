@@ -6,12 +6,13 @@ from types import SimpleNamespace
 
 import pytest
 
+import torchcaps as tc
 from torchcaps.analysis.routing.measures import measure_routing
 from torchcaps.data import load_dataset
 from torchcaps.data.transforms import rotate
 from torchcaps.models import load_model
 from torchcaps.studies.results import Results
-from torchcaps.studies.routing.measure import COUPLINGS, transformed
+from torchcaps.studies.routing.measure import COUPLINGS, add_costs, transformed
 from torchcaps.studies.routing.study import RoutingOptions, run
 from torchcaps.training import evaluate
 from torchcaps.training.loop import _Loop
@@ -128,11 +129,14 @@ def test_an_interrupted_study_ends_as_if_it_had_not_been(done, monkeypatch, tmp_
     assert numbers(tmp_path) == numbers(done.folder)
 
 
-def test_measuring_changes_no_network_and_writes_nothing(done, capfd):
+def test_measuring_leaves_a_network_as_it_was_and_writes_nothing(capfd):
     """Batch norms of the routing count the images of a training step, profilers write."""
-    folder = done.folder / "models" / "vector-0"
-    before = load_model(folder).state_dict()
-    run(OPTIONS, done.folder, True, "cpu")
-    after = load_model(folder).state_dict()
-    assert all(before[key].equal(after[key]) for key in before)
+    model = tc.create_model("capsnet_small", (1, 8, 8), 10, routing="variational_bayes").eval()
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    results = Results()
+    add_costs(results, {"em": [model]}, load_dataset("digits", "train"), 32)
+    assert results.names("metric", model="em") == ["step_ms", "peak_mb"]
+    assert all(before[key].equal(value) for key, value in model.state_dict().items())
+    assert not model.training
+    assert all(parameter.grad is None for parameter in model.parameters())
     assert capfd.readouterr() == ("", "")
