@@ -18,9 +18,10 @@ MODES = ("eager", "graph", "compiled")
 class FirstChildren(nn.Module):
     """The floor: the first children stand for the parents, and nothing is routed."""
 
-    def __init__(self, parents: int, dim: int) -> None:
+    def __init__(self, parents: int, dim: int, routing: nn.Module) -> None:
         super().__init__()
         self.parents, self.dim = parents, dim
+        self.routing = routing  # what the model reads its scores by
 
     def forward(self, u: Tensor) -> Tensor:
         flat = u.flatten(1)[:, : self.parents * self.dim]
@@ -62,7 +63,8 @@ def trainer(
     torch.compiler.reset()
     model = build("capsnet", tiny)
     if not routed:
-        model.capsules = FirstChildren(model.num_classes, POSE_DIM)
+        routing = getattr(model.capsules, "routing")  # noqa: B009 (to pyright, modules hold tensors)
+        model.capsules = FirstChildren(model.num_classes, POSE_DIM, routing)
     return Trainer(model, data, batch, seed=0, mode=mode, half=half)
 
 

@@ -31,6 +31,7 @@ class Routed(nn.Module):
     def __init__(self, capsules: DenseCapsules, way: Callable[[Case], Tensor]) -> None:
         super().__init__()
         self.capsules, self.way = capsules, way
+        self.routing = capsules.routing  # what the model reads its scores by
 
     def forward(self, u: Tensor) -> Tensor:
         c = self.capsules
@@ -59,7 +60,7 @@ def main() -> None:
     capsules = model.capsules
     models["textbook"].add_module("capsules", Routed(copy.deepcopy(capsules), textbook))
     models["eager"].add_module("capsules", Routed(copy.deepcopy(capsules), eager))
-    models["floor"].add_module("capsules", FirstChildren(10, 16))
+    models["floor"].add_module("capsules", FirstChildren(10, 16, capsules.routing))
     steps = {
         way: Step(each, precision if way == "auto" else FLOAT32, images, labels)
         for way, each in models.items()

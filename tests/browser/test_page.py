@@ -153,10 +153,9 @@ def test_without_runs_digits_are_shown_and_faces_are_offered_to_train(
 def test_training_is_followed_to_its_end(bare_address: str, screen: "Screen") -> None:
     """The server is played: what it answers is in its own tests, and training takes a minute."""
     page, told = screen.page, {"models": 2, "epochs": 20, "message": "", "set": "faces"}
-    steps = iter([
-        {**told, "state": "running", "model": "cnn", "epoch": 5, "models_done": 1, "accuracy": 0.5},
-        {**told, "state": "done", "model": None, "epoch": 0, "models_done": 2, "accuracy": None},
-    ])  # fmt: skip
+    running = {"state": "running", "model": "cnn", "epoch": 5, "models_done": 1, "accuracy": 0.5}
+    done = {"state": "done", "model": None, "epoch": 0, "models_done": 2, "accuracy": None}
+    now = {**told, **running}
     trained: list[str] = []
 
     def answer(state: dict[str, object]) -> str:
@@ -164,13 +163,14 @@ def test_training_is_followed_to_its_end(bare_address: str, screen: "Screen") ->
 
     begun = {**told, "state": "running", "model": None, "epoch": 0, "models_done": 0}
     page.route("**/api/train", lambda r: r.fulfill(body=answer({**begun, "accuracy": None})))
-    page.route("**/api/training", lambda r: r.fulfill(body=answer(next(steps))))
+    page.route("**/api/training", lambda r: r.fulfill(body=answer(now)))
     page.on("request", lambda r: trained.append(r.url) if r.url.endswith("/api/state") else None)
     page.goto(bare_address + "#set=faces")
     screen.press("Train both")
     bar = page.get_by_role("progressbar")
     page.get_by_text("cnn, network 2 of 2, epoch 5 of 20, 50 % validation accuracy").wait_for()
     assert float(bar.evaluate("bar => bar.value")) == pytest.approx((1 + 5 / 20) / 2)
+    now.update(done)
     # The state is read anew; this server still has no networks, so that the offer is made again.
     page.get_by_role("button", name="Train both").wait_for()
     assert len(trained) == 2
