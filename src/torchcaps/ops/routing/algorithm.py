@@ -37,8 +37,8 @@ class Algorithm(ABC):
         poses, activations = finish(state)
 
     State and statistics are tensors of the parents, `[B, J, ...]`, or tuples of them; nothing else
-    is ever summed over the children. Statistics are added; those with a method `merge` are merged
-    by it (see `Moments`). A subclass is a frozen dataclass: its tensors are fields, named with
+    is ever summed over the children. Statistics are added, but for `Moments`, which are merged. A
+    subclass is a frozen dataclass: its tensors are fields, named with
     their shapes by `shapes`, and those in `of_children` have a row for each child.
     """
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from torchcaps.ops.routing.algorithm import Algorithm, Children, uniform
-from torchcaps.ops.routing.gaussian import bounded_variance, distances
+from torchcaps.ops.routing.gaussian import bounded_variance, log_normal
 from torchcaps.ops.routing.moments import Moments
 from torchcaps.ops.routing.result import Routing
 from torchcaps.ops.routing.whole import route_votes
@@ -71,10 +71,8 @@ class EM(Algorithm):
             first = uniform(children)
             return torch.ones_like(first) if self.preset == "hahn2019" else first
         mean, variance, logit = state
-        log_normal = -0.5 * (
-            distances(children.votes, mean, 1 / variance) + variance.log().sum(-1).unsqueeze(1)
-        )
-        return (F.logsigmoid(logit).unsqueeze(1) + log_normal).softmax(-1)
+        log_density = log_normal(children.votes, mean, variance)
+        return (F.logsigmoid(logit).unsqueeze(1) + log_density).softmax(-1)
 
     def gather(self, children: Children, couplings: Tensor) -> Moments:
         assert children.activations is not None

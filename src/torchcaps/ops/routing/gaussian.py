@@ -21,3 +21,9 @@ def distances(votes: Tensor, mean: Tensor, precision: Tensor) -> Tensor:
     if precision.ndim == mean.ndim:
         return (apart.square() * precision.unsqueeze(1)).sum(-1)
     return (torch.einsum("bijd,bjde->bije", apart, precision) * apart).sum(-1)
+
+
+def log_normal(votes: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+    """`log N(votes_ij; mean_j, variance_j)` but for its constant, `[B, I, J]`; `[B, J, D]` both."""
+    near = distances(votes, mean, 1 / variance)
+    return -0.5 * (near + variance.log().sum(-1).unsqueeze(1))

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from torchcaps.ops.routing.algorithm import Algorithm, Children, uniform
-from torchcaps.ops.routing.gaussian import bounded_variance, distances
+from torchcaps.ops.routing.gaussian import bounded_variance, distances, log_normal
 from torchcaps.ops.routing.moments import Moments
 from torchcaps.ops.routing.result import Routing
 from torchcaps.ops.routing.whole import route_votes
@@ -58,8 +58,7 @@ class Heinsen(Algorithm):
         if self.kernel == "distance":
             log_density = -distances(children.votes, mean, torch.ones_like(variance))
         else:
-            near = distances(children.votes, mean, 1 / variance)
-            log_density = -0.5 * (near + variance.log().sum(-1).unsqueeze(1))
+            log_density = log_normal(children.votes, mean, variance)
         return (F.logsigmoid(logit).unsqueeze(1) + log_density).softmax(-1)
 
     def gather(self, children: Children, couplings: Tensor) -> tuple[Moments, Tensor]:
