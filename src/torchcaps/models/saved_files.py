@@ -56,7 +56,7 @@ def read_weights(path: Path, wanted: Mapping[str, Sequence[int]], what: str) -> 
             if int.from_bytes(head.read(8), "little") > _LARGEST_HEADER:
                 raise SafetensorError("its header says that it is larger than any model's")
         with safe_open(path, framework="pt") as file:
-            names = {plain_name(name): name for name in file.keys()}  # noqa: SIM118
+            names = {plain_name(name): name for name in file.keys()}  # noqa: SIM118 (not a mapping)
             if not {*names} & {*wanted}:  # saved from a wrapper
                 names = {name.removeprefix("module."): saved for name, saved in names.items()}
             shapes = {name: file.get_slice(saved).get_shape() for name, saved in names.items()}

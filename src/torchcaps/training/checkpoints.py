@@ -31,7 +31,7 @@ class Checkpoint:
         try:
             with safe_open(path, framework="pt") as file:
                 place = Place.from_json((file.metadata() or {})["place"])
-                return cls(path, place, {n: file.get_tensor(n) for n in file.keys()})  # noqa: SIM118
+                return cls(path, place, {n: file.get_tensor(n) for n in file.keys()})  # noqa: SIM118 (not a mapping)
         except (SafetensorError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise cls._damaged(path, type(error).__name__) from None
         except RecursionError:

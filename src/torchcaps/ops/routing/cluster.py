@@ -34,7 +34,7 @@ class Cluster(Scored):
     iterations: int = 1
     one_pass: ClassVar = True
     copies: ClassVar = 14
-    votes_each: int = 4  # type: ignore[misc]
+    votes_each: int = 4  # type: ignore[misc] (a constant of other algorithms)
     least: float = 1e-6
 
     @property
