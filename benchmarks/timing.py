@@ -18,10 +18,10 @@ def times(calls: dict[str, Call], rounds: int) -> dict[str, Row]:
 
     On a GPU its own events measure, after the caches were filled with something else.
     """
+    measure, warmups = (_on_gpu, 3) if device().type == "cuda" else (_on_cpu, 1)
     for call in calls.values():
-        for _ in range(3):
+        for _ in range(warmups):
             call()
-    measure = _on_gpu if device().type == "cuda" else _on_cpu
     taken: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():

@@ -40,7 +40,7 @@ class VectorRouting(Scored):
     """
 
     iterations: int = 2
-    copies: ClassVar = 60  # of the children, which stand for their votes
+    copies: ClassVar = 18  # of the children, which stand for their votes
     children: int
     gate: Tensor
     gate_bias: Tensor
