@@ -8,18 +8,15 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from torchcaps.nn.routing import ROUTINGS
+from torchcaps.nn.layer import CapsuleLayer, refuse_options
 from torchcaps.nn.routing_module import RoutingModule
-from torchcaps.ops import lengths, route_children, route_votes
+from torchcaps.ops import route_children, route_votes
 from torchcaps.ops.precision import at_least_float32, without_autocast
-from torchcaps.ops.routing import Algorithm, Capsules, Children, Routing, VectorRouting
+from torchcaps.ops.routing import Capsules, Children, Routing, VectorRouting
 from torchcaps.ops.routing.backend import TRANSFORMS
-from torchcaps.ops.routing.whole import check_mask
-from torchcaps.options import check_choice
-from torchcaps.quoting import quote
 
 
-class DenseCapsules(nn.Module):
+class DenseCapsules(CapsuleLayer):
     r"""Fully connected capsules (the series' DigitCaps): learnt transforms, then routing.
 
     Args:
@@ -48,8 +45,6 @@ class DenseCapsules(nn.Module):
     `weight` is `[I / positions, J, D, E]`, for matrices `[I / positions, J, q, q]`.
     """
 
-    weight: nn.Parameter
-
     def __init__(
         self,
         in_capsules: int,
@@ -68,53 +63,30 @@ class DenseCapsules(nn.Module):
         init_std: float | None = None,
         backend: str = "auto",
     ) -> None:
-        super().__init__()
         if positions < 1 or in_capsules % positions:
             raise ValueError(
                 f"DenseCapsules, positions: expected a divisor of in_capsules={in_capsules}; "
                 f"got {positions}; use the height times width of the capsule grid, or 1"
             )
-        check_choice("DenseCapsules", "transform", transform, list(TRANSFORMS))
-        sizes = (in_capsules, in_dim, out_capsules, out_dim)
         own = {"bias": bias, "leaky": leaky, "detach": detach}
         own = {name: value for name, value in own.items() if value is not (name == "detach")}
         if routing != "dynamic":
-            _refuse(own, "of dynamic routing", "leave it out, or take routing='dynamic'")
+            remedy = "leave it out, or take routing='dynamic'"
+            refuse_options(own, "of dynamic routing", remedy, "DenseCapsules")
         options = {**own, **(routing_options or {})}
         if iterations is not None:
             options["iterations"] = iterations
-        if isinstance(routing, RoutingModule):
-            _refuse(options, "of a named routing", "give it to the module that is built already")
-            self.routing = routing
-        else:
-            check_choice("DenseCapsules", "routing", routing, list(ROUTINGS))
-            ROUTINGS[routing].check_options(options)
-            self.routing = ROUTINGS[routing](*sizes, **options)
-        self.in_capsules, self.in_dim, self.positions = in_capsules, in_dim, positions
-        self.out_capsules, self.out_dim = out_capsules, out_dim
-        self.transform, self.backend = transform, backend
-        algorithm = self.routing.algorithm()
-        vote_dim = algorithm.votes_each * out_dim if self.routing.casts_votes else in_dim
-        algorithm.check(in_capsules, out_capsules, vote_dim, in_dim)
-        std = init_std
-        if std is None:
-            std = self.routing.initial_std(*sizes)
-        shape = (in_capsules // positions, out_capsules, *self._transform_shape())
-        start = nn.Parameter(torch.randn(shape) * std) if self.routing.casts_votes else None
-        self.register_parameter("weight", start)
+        super().__init__(
+            (in_capsules, in_dim, out_capsules, out_dim),
+            in_capsules // positions,
+            routing=routing,
+            routing_options=options,
+            transform=transform,
+            init_std=init_std,
+            backend=backend,
+        )
+        self.in_capsules, self.out_capsules, self.positions = in_capsules, out_capsules, positions
         self.register_load_state_dict_pre_hook(_read_old_names)
-
-    def _transform_shape(self) -> tuple[int, int]:
-        each = self.routing.algorithm().votes_each
-        if self.transform == "dense":
-            return each * self.out_dim, self.in_dim
-        side = round(self.in_dim**0.5)
-        if side * side != self.in_dim or self.out_dim != self.in_dim:
-            raise ValueError(
-                "DenseCapsules, transform: expected square poses of one size for 'matrix'; got "
-                f"in_dim={self.in_dim}, out_dim={self.out_dim}; use 16 for 4 x 4"
-            )
-        return side, each * side
 
     @overload
     def forward(
@@ -136,8 +108,7 @@ class DenseCapsules(nn.Module):
         plain = not isinstance(u, Capsules)
         if isinstance(u, Capsules):
             u, activations = u
-        out = self.route(u, activations, mask)
-        return out.poses if plain and self.routing.score_kind == "lengths" else out
+        return self._answer(plain, self.route(u, activations, mask))
 
     def route(
         self,
@@ -147,12 +118,11 @@ class DenseCapsules(nn.Module):
     ) -> Capsules:
         """Parents' poses and activations, whatever the routing."""
         self._check(u)
-        algorithm = self.routing.algorithm()
         return route_children(
-            algorithm,
+            self.routing.algorithm(),
             u,
             self.weight,
-            _needed(algorithm, u, mask) if activations is None else activations,
+            self._needed(u, mask) if activations is None else activations,
             mask=mask,
             transform=self.transform,
             backend=self.backend,
@@ -172,7 +142,7 @@ class DenseCapsules(nn.Module):
         if iterations is not None and not algorithm.one_pass:
             algorithm = replace(algorithm, iterations=iterations)
         votes = self._compared(u)
-        found = route_votes(algorithm, votes, _needed(algorithm, u), u=u, history=True)
+        found = route_votes(algorithm, votes, self._needed(u), u=u, history=True)
         if found.history is not None and algorithm.one_pass and iterations is not None:
             found = found._replace(history=found.history.expand(iterations, -1, -1, -1))
         return found
@@ -184,7 +154,7 @@ class DenseCapsules(nn.Module):
         couplings."""
         algorithm = self.routing.algorithm()
         u = at_least_float32(u)
-        children = Children(self._compared(u), _needed(algorithm, u), u)
+        children = Children(self._compared(u), self._needed(u), u)
         algorithm = algorithm.to(children.votes.dtype)
         found = []
         with without_autocast(u.device):
@@ -213,15 +183,6 @@ class DenseCapsules(nn.Module):
             )
 
     @property
-    def iterations(self) -> int:
-        """R, of the routing."""
-        return self.routing.iterations
-
-    @iterations.setter
-    def iterations(self, count: int) -> None:
-        self.routing.iterations = count
-
-    @property
     def bias(self) -> Tensor | None:
         """The routing's bias `[J, D]`, if it has one."""
         return getattr(self.routing, "bias", None)
@@ -235,26 +196,6 @@ class DenseCapsules(nn.Module):
 
 
 DigitCaps = DenseCapsules
-
-
-def _refuse(options: Mapping[str, Any], whose: str, remedy: str) -> None:
-    """Raise a `ValueError` where there are options that nothing would heed."""
-    for name, value in options.items():
-        raise ValueError(
-            f"DenseCapsules, {name}: expected none, as it is an option {whose}; "
-            f"got {quote(value)}; {remedy}"
-        )
-
-
-def _needed(algorithm: Algorithm, u: Tensor, mask: Tensor | None = None) -> Tensor | None:
-    """The children's lengths, at most 1, for an algorithm that reads activations where none were
-    given."""
-    if "activations" not in algorithm.needs:
-        return None
-    check_mask("DenseCapsules", mask, u)
-    # What stands at a masked child may have no length that can be differentiated.
-    there = u if mask is None else u.masked_fill(~mask.unsqueeze(-1), 0)
-    return lengths(there).clamp_max(1)
 
 
 def _read_old_names(_: nn.Module, state: dict[str, Any], prefix: str, *__: Any) -> None:
