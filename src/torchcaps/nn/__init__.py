@@ -1,5 +1,11 @@
 """Modules: parameters, shape checks and a call to `torchcaps.ops`."""
 
+from torchcaps.nn.conv import ConvCapsules1d, ConvCapsules2d, ConvCapsules3d
+from torchcaps.nn.conv_transpose import (
+    ConvTransposeCapsules1d,
+    ConvTransposeCapsules2d,
+    ConvTransposeCapsules3d,
+)
 from torchcaps.nn.decoders import ConvDecoder, MLPDecoder
 from torchcaps.nn.dense import DenseCapsules, DigitCaps
 from torchcaps.nn.equivariant import EquivariantCapsules
@@ -36,7 +42,13 @@ __all__ = [
     "CapsuleLoss",
     "CapsuleStack",
     "ClusterRouting",
+    "ConvCapsules1d",
+    "ConvCapsules2d",
+    "ConvCapsules3d",
     "ConvDecoder",
+    "ConvTransposeCapsules1d",
+    "ConvTransposeCapsules2d",
+    "ConvTransposeCapsules3d",
     "DenseCapsules",
     "DigitCaps",
     "DynamicRouting",

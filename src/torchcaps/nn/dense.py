@@ -73,14 +73,12 @@ class DenseCapsules(CapsuleLayer):
         if routing != "dynamic":
             remedy = "leave it out, or take routing='dynamic'"
             refuse_options(own, "of dynamic routing", remedy, "DenseCapsules")
-        options = {**own, **(routing_options or {})}
-        if iterations is not None:
-            options["iterations"] = iterations
         super().__init__(
             (in_capsules, in_dim, out_capsules, out_dim),
             in_capsules // positions,
             routing=routing,
-            routing_options=options,
+            routing_options={**own, **(routing_options or {})},
+            iterations=iterations,
             transform=transform,
             init_std=init_std,
             backend=backend,

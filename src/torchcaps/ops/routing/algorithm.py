@@ -31,7 +31,8 @@ class Algorithm(ABC):
     An engine runs
 
         state = start(zeros [B, J, D])
-        `passes` times:  couplings  = attend(children, state, t)        of each tile
+        `passes` times:  couplings  = softmax over J of agree(children, state, t), of each tile;
+                                      or of its own, attend(children, state, t)
                          statistics = gather(children, couplings)       added up over the tiles
                          state      = update(statistics, state, t)
         poses, activations = finish(state)
@@ -78,9 +79,19 @@ class Algorithm(ABC):
     def start(self, zeros: Float[Tensor, "B J D"]) -> Parents:
         """The parents before any agreement."""
 
-    @abstractmethod
+    @property
+    def competes(self) -> bool:
+        """Whether couplings are the softmax of `agree` over the parents, so that a child may also
+        be divided among parents of several positions."""
+        return type(self).agree is not Algorithm.agree
+
+    def agree(self, children: Children, state: Parents, t: int) -> Float[Tensor, "B I J"]:
+        """How well these children and the parents agree in pass t = 0, 1, ..., as logits."""
+        raise NotImplementedError(f"{type(self).__name__}: write agree, or attend")
+
     def attend(self, children: Children, state: Parents, t: int) -> Float[Tensor, "B I J"]:
-        """Couplings of these children in pass t = 0, 1, ..."""
+        """Couplings of these children in pass t."""
+        return self.agree(children, state, t).softmax(-1)
 
     @abstractmethod
     def gather(self, children: Children, couplings: Float[Tensor, "B I J"]) -> Parents:
@@ -137,7 +148,6 @@ class Algorithm(ABC):
                 )
 
 
-def uniform(children: Children) -> Float[Tensor, "B I J"]:
-    """Couplings before any agreement, 1/J each."""
-    shape = children.votes.shape[:3]
-    return children.votes.new_full(shape, 1 / max(shape[2], 1))
+def undecided(children: Children) -> Float[Tensor, "B I J"]:
+    """Logits before any agreement."""
+    return children.votes.new_zeros(children.votes.shape[:3])

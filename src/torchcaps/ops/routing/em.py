@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from torchcaps.ops.routing.algorithm import Algorithm, Children, uniform
+from torchcaps.ops.routing.algorithm import Algorithm, Children, undecided
 from torchcaps.ops.routing.gaussian import bounded_variance, log_normal
 from torchcaps.ops.routing.moments import Moments
 from torchcaps.ops.routing.result import Routing
@@ -66,13 +66,21 @@ class EM(Algorithm):
     def start(self, zeros: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         return zeros, zeros + 1, zeros.sum(-1)
 
+    @property
+    def competes(self) -> bool:
+        return self.preset != "hahn2019"
+
     def attend(self, children: Children, state: Any, t: int) -> Tensor:
+        logits = self.agree(children, state, t)
+        first = t == 0 and self.preset == "hahn2019"
+        return torch.ones_like(logits) if first else logits.softmax(-1)
+
+    def agree(self, children: Children, state: Any, t: int) -> Tensor:
         if t == 0:
-            first = uniform(children)
-            return torch.ones_like(first) if self.preset == "hahn2019" else first
+            return undecided(children)
         mean, variance, logit = state
         log_density = log_normal(children.votes, mean, variance)
-        return (F.logsigmoid(logit).unsqueeze(1) + log_density).softmax(-1)
+        return F.logsigmoid(logit).unsqueeze(1) + log_density
 
     def gather(self, children: Children, couplings: Tensor) -> Moments:
         assert children.activations is not None
