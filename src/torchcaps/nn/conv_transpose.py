@@ -5,10 +5,11 @@ from itertools import product
 from typing import Unpack
 
 from torch import Tensor
+from torch.nn import functional as F
 
 from torchcaps.nn.layer import LayerOptions
 from torchcaps.nn.sizes import Sizes
-from torchcaps.nn.windows import WindowCapsules, along, pad
+from torchcaps.nn.windows import Votes, WindowCapsules, along, pad
 from torchcaps.ops import Algorithm, Capsules, Windows, route_windows
 
 
@@ -24,10 +25,12 @@ class _ConvTransposeCapsules(WindowCapsules):
         padding: Sizes = 0,
         output_padding: Sizes = 0,
         dilation: Sizes = 1,
+        *,
+        votes: Votes = "each",
         **options: Unpack[LayerOptions],
     ) -> None:
         sizes = (types, dim, out_types, out_dim)
-        super().__init__(*sizes, kernel_size, stride, padding, dilation, **options)
+        super().__init__(*sizes, kernel_size, stride, padding, dilation, votes, **options)
         self.output_padding = self._each("output_padding", output_padding, least=0)
         for axis in range(self.axes):
             step = self.stride[axis]
@@ -55,6 +58,11 @@ class _ConvTransposeCapsules(WindowCapsules):
                 f"{self.padding}, which leaves {found}; take less padding"
             )
         return found
+
+    def _convolve(self, x: Tensor, kernel: Tensor) -> Tensor:
+        convolve = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[self.axes - 1]
+        geometry = (self.stride, self.padding, self.output_padding, 1, self.dilation)
+        return convolve(x, kernel.transpose(0, 1), None, *geometry)
 
     def _route(self, u: Tensor, activations: Tensor | None, mask: Tensor | None) -> Capsules:
         """Parents whose positions are alike modulo the stride see the same places of the kernel,

@@ -14,6 +14,7 @@ from torchcaps.ops import route_children, route_votes
 from torchcaps.ops.precision import at_least_float32, without_autocast
 from torchcaps.ops.routing import Capsules, Children, Routing, VectorRouting
 from torchcaps.ops.routing.backend import TRANSFORMS
+from torchcaps.ops.routing.whole import check_mask
 
 
 class DenseCapsules(CapsuleLayer):
@@ -116,6 +117,7 @@ class DenseCapsules(CapsuleLayer):
     ) -> Capsules:
         """Parents' poses and activations, whatever the routing."""
         self._check(u)
+        check_mask("DenseCapsules", mask, u)
         return route_children(
             self.routing.algorithm(),
             u,

@@ -10,7 +10,6 @@ from torchcaps.nn.routing import ROUTINGS
 from torchcaps.nn.routing_module import RoutingModule
 from torchcaps.ops import Capsules, lengths
 from torchcaps.ops.routing.backend import TRANSFORMS
-from torchcaps.ops.routing.whole import check_mask
 from torchcaps.options import check_choice
 from torchcaps.quoting import quote
 
@@ -95,7 +94,6 @@ class CapsuleLayer(nn.Module):
         were given."""
         if "activations" not in self.routing.algorithm_class.needs:
             return None
-        check_mask(self._where, mask, u)
         # What stands at a masked child may have no length that can be differentiated.
         there = u if mask is None else u.masked_fill(~mask.unsqueeze(-1), 0)
         return lengths(there).clamp_max(1)
