@@ -206,7 +206,7 @@ def test_summed_votes_are_sums_of_each_votes(kinds, geometry):
 
 def competing(algorithm, layer, u, activations):
     """The same by dictionaries: a child's couplings over all (position, parent) that it has a vote
-    for. For dynamic and EM routing with uniform first couplings."""
+    for. EM starts with 1/J each."""
     seen = in_window(layer, u.shape[2:-1])
     votes, whose = {}, {}
     for p in product(*map(range, layer.grid(*u.shape[2:-1]))):
@@ -224,6 +224,8 @@ def competing(algorithm, layer, u, activations):
             keys = [key for key in votes if whose[key] == child]
             shares = torch.cat([logits[key] for key in keys]).softmax(0).chunk(len(keys))
             couplings |= dict(zip(keys, shares, strict=True))
+        if t == 0 and isinstance(algorithm, EM):
+            couplings = {key: u.new_full((layer.out_types,), 1 / layer.out_types) for key in votes}
         for p in positions:
             keys = [key for key in votes if key[0] == p]
             v = torch.stack([votes[key] for key in keys])

@@ -85,13 +85,21 @@ class Algorithm(ABC):
         be divided among parents of several positions."""
         return type(self).agree is not Algorithm.agree
 
-    def agree(self, children: Children, state: Parents, t: int) -> Float[Tensor, "B I J"]:
-        """How well these children and the parents agree in pass t = 0, 1, ..., as logits."""
+    @property
+    def types_compete(self) -> bool:
+        """Whether a child that is divided among the parents of several positions is divided among
+        the parents of one, too."""
+        return True
+
+    def agree(self, children: Children, state: Parents, t: int) -> Float[Tensor, "B I J"] | None:
+        """How well these children and the parents agree in pass t = 0, 1, ..., as logits; None
+        before they do, where couplings are 1/J."""
         raise NotImplementedError(f"{type(self).__name__}: write agree, or attend")
 
     def attend(self, children: Children, state: Parents, t: int) -> Float[Tensor, "B I J"]:
         """Couplings of these children in pass t."""
-        return self.agree(children, state, t).softmax(-1)
+        logits = self.agree(children, state, t)
+        return uniform(children) if logits is None else logits.softmax(-1)
 
     @abstractmethod
     def gather(self, children: Children, couplings: Float[Tensor, "B I J"]) -> Parents:
@@ -148,6 +156,7 @@ class Algorithm(ABC):
                 )
 
 
-def undecided(children: Children) -> Float[Tensor, "B I J"]:
-    """Logits before any agreement."""
-    return children.votes.new_zeros(children.votes.shape[:3])
+def uniform(children: Children) -> Float[Tensor, "B I J"]:
+    """Couplings before any agreement, 1/J each."""
+    shape = children.votes.shape[:3]
+    return children.votes.new_full(shape, 1 / max(shape[2], 1))

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from torchcaps.ops.routing.algorithm import Algorithm, Children, undecided
+from torchcaps.ops.routing.algorithm import Algorithm, Children
 from torchcaps.ops.routing.gaussian import bounded_variance, distances, log_normal
 from torchcaps.ops.routing.moments import Moments
 from torchcaps.ops.routing.result import Routing
@@ -51,9 +51,9 @@ class Heinsen(Algorithm):
     def start(self, zeros: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         return zeros, zeros + 1, zeros.sum(-1)
 
-    def agree(self, children: Children, state: Any, t: int) -> Tensor:
+    def agree(self, children: Children, state: Any, t: int) -> Tensor | None:
         if t == 0:
-            return undecided(children)
+            return None
         mean, variance, logit = state
         if self.kernel == "distance":
             log_density = -distances(children.votes, mean, torch.ones_like(variance))

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from torchcaps.ops.precision import without_autocast
-from torchcaps.ops.routing.algorithm import Algorithm, Children
+from torchcaps.ops.routing.algorithm import Algorithm, Children, uniform
 from torchcaps.ops.routing.backend import TRANSFORMS, Problem
 from torchcaps.ops.routing.engines import widened
 from torchcaps.ops.routing.result import Capsules
@@ -28,8 +28,12 @@ def route_positions(p: Problem) -> Capsules:
         who, count = _children(p)
         state = algorithm.start(votes.new_zeros(len(votes), *votes.shape[2:]))
         for t in range(algorithm.passes):
-            logits = algorithm.agree(children, state, t).unflatten(0, (len(p.u), -1))
-            couplings = _divide(logits, who, count).flatten(0, 1)
+            logits = algorithm.agree(children, state, t)
+            if logits is None:
+                couplings = uniform(children)
+            else:
+                logits = logits.unflatten(0, (len(p.u), -1))
+                couplings = _divide(logits, who, count, algorithm.types_compete).flatten(0, 1)
             if given.mask is not None:
                 couplings = couplings.masked_fill(~given.mask.unsqueeze(-1), 0)
             state = algorithm.update(algorithm.gather(children, couplings), state, t)
@@ -56,13 +60,18 @@ def _children(p: Problem) -> tuple[Tensor, int]:
     return p.windows.all_rows(each).flatten(), count
 
 
-def _divide(logits: Float[Tensor, "B P I J"], who: Tensor, count: int) -> Float[Tensor, "B P I J"]:
-    """The softmax of each child's logits, over the parents and over all its places."""
-    here = logits.logsumexp(-1).flatten(1)  # [B, P * I]
-    who = who.expand(len(here), -1)
-    most = here.new_full((len(here), count), -torch.inf)
+def _divide(
+    logits: Float[Tensor, "B P I J"], who: Tensor, count: int, types_compete: bool
+) -> Float[Tensor, "B P I J"]:
+    """The softmax of each child's logits over all its places, and over the parents of each unless
+    these do not compete."""
+    here = logits.flatten(1, 2)  # [B, P * I, J or 1]
+    if types_compete:
+        here = here.logsumexp(-1, keepdim=True)
+    who = who.unsqueeze(-1).expand_as(here)
+    shape = (len(here), count, here.shape[-1])
+    most = here.new_full(shape, -torch.inf)
     most = most.scatter_reduce(1, who, here.detach(), "amax").gather(1, who)
-    shares = (here - most).exp()
-    total = torch.zeros_like(here[:, :1]).expand(-1, count).scatter_add(1, who, shares)
+    total = here.new_zeros(shape).scatter_add(1, who, (here - most).exp())
     whole = most + total.gather(1, who).log()
-    return (logits - whole.reshape(*logits.shape[:3], 1)).exp()
+    return (logits - whole.unflatten(1, logits.shape[1:3])).exp()
