@@ -14,7 +14,7 @@ from torchcaps.ops import lengths, route_children, route_votes
 from torchcaps.ops.precision import at_least_float32, without_autocast
 from torchcaps.ops.routing import Algorithm, Capsules, Children, Routing, VectorRouting
 from torchcaps.ops.routing.backend import TRANSFORMS
-from torchcaps.ops.routing.whole import check_mask
+from torchcaps.ops.routing.whole import check_mask, present
 from torchcaps.options import check_choice
 from torchcaps.quoting import quote
 
@@ -39,6 +39,8 @@ class DenseCapsules(nn.Module):
             authors 0.1; None chooses it so that parents start with lengths of 0.5 to 0.75 whatever
             I, J, D, the routing and its iterations (taking children of length 1/2).
         backend: see `torchcaps.ops.route`.
+
+    A routing without transforms ("vector") refuses `transform`, `positions` and `init_std`.
 
     Called with `u [B, I, E]`, `activations [B, I]` (None: the lengths of u, at most 1, for routings
     that read them) and `mask [B, I]`, True where there is a child; or with `Capsules` in the place
@@ -90,6 +92,10 @@ class DenseCapsules(nn.Module):
             check_choice("DenseCapsules", "routing", routing, list(ROUTINGS))
             ROUTINGS[routing].check_options(options)
             self.routing = ROUTINGS[routing](*sizes, **options)
+        if not self.routing.casts_votes:
+            given = {"transform": transform, "positions": positions, "init_std": init_std}
+            given = {name: x for name, x in given.items() if x not in ("dense", 1, None)}
+            _refuse(given, "of transforms", "leave it out: this routing has none")
         self.in_capsules, self.in_dim, self.positions = in_capsules, in_dim, positions
         self.out_capsules, self.out_dim = out_capsules, out_dim
         self.transform, self.backend = transform, backend
@@ -146,13 +152,12 @@ class DenseCapsules(nn.Module):
         mask: Bool[Tensor, "B I"] | None = None,
     ) -> Capsules:
         """Parents' poses and activations, whatever the routing."""
-        self._check(u)
-        algorithm = self.routing.algorithm()
+        u, algorithm = self._there(u, mask), self.routing.algorithm()
         return route_children(
             algorithm,
             u,
             self.weight,
-            _needed(algorithm, u, mask) if activations is None else activations,
+            _needed(algorithm, u) if activations is None else activations,
             mask=mask,
             transform=self.transform,
             backend=self.backend,
@@ -165,27 +170,40 @@ class DenseCapsules(nn.Module):
             return cast(VectorRouting, self.routing.algorithm()).cast(u)
         return TRANSFORMS[self.transform](u, self.weight)
 
-    def explain(self, u: Float[Tensor, "B I E"], iterations: int | None = None) -> Routing:
-        """The same routing with all votes at once and the couplings of every iteration; with
-        `iterations` in place of the layer's own."""
+    def explain(
+        self,
+        u: Float[Tensor, "B I E"],
+        iterations: int | None = None,
+        *,
+        mask: Bool[Tensor, "B I"] | None = None,
+    ) -> Routing:
+        """The same routing with all votes at once and the couplings of every iteration (0 where
+        `mask` has no child); with `iterations` in place of the layer's own."""
         algorithm = self.routing.algorithm()
         if iterations is not None and not algorithm.one_pass:
             algorithm = replace(algorithm, iterations=iterations)
-        votes = self._compared(u)
-        found = route_votes(algorithm, votes, _needed(algorithm, u), u=u, history=True)
+        u = self._there(u, mask)
+        votes, activations = self._compared(u), _needed(algorithm, u)
+        found = route_votes(algorithm, votes, activations, u=u, mask=mask, history=True)
         if found.history is not None and algorithm.one_pass and iterations is not None:
             found = found._replace(history=found.history.expand(iterations, -1, -1, -1))
         return found
 
     def gather(
-        self, u: Float[Tensor, "B I E"], couplings: Float[Tensor, "*R B I J"]
+        self,
+        u: Float[Tensor, "B I E"],
+        couplings: Float[Tensor, "*R B I J"],
+        *,
+        mask: Bool[Tensor, "B I"] | None = None,
     ) -> tuple[Float[Tensor, "*R B J D"], Float[Tensor, "*R B J"]]:
         """Poses, and the scores of a classifier, that parents make of the children under any
-        couplings."""
+        couplings; those of a child that `mask` has not change nothing."""
         algorithm = self.routing.algorithm()
-        u = at_least_float32(u)
-        children = Children(self._compared(u), _needed(algorithm, u), u)
+        u = at_least_float32(self._there(u, mask))
+        children = present(Children(self._compared(u), _needed(algorithm, u), u), mask)
         algorithm = algorithm.to(children.votes.dtype)
+        if mask is not None:
+            couplings = couplings.masked_fill(~mask.unsqueeze(-1), 0)
         found = []
         with without_autocast(u.device):
             start = algorithm.start(torch.zeros_like(children.votes[:, 0]))
@@ -198,9 +216,15 @@ class DenseCapsules(nn.Module):
         lead = couplings.shape[:-3]
         return poses.reshape(*lead, *poses.shape[1:]), scores.reshape(*lead, *scores.shape[1:])
 
+    def _there(self, u: Tensor, mask: Tensor | None) -> Tensor:
+        """The children, zeros where `mask` has none: what stands there may have no length that
+        can be differentiated."""
+        self._check(u)
+        check_mask("DenseCapsules", mask, u)
+        return u if mask is None else u.masked_fill(~mask.unsqueeze(-1), 0)
+
     def _compared(self, u: Tensor) -> Tensor:
         """The votes as the algorithm is given them."""
-        self._check(u)
         return self.votes(u) if self.routing.casts_votes else u.unsqueeze(2)
 
     def _check(self, u: Tensor) -> None:
@@ -246,15 +270,10 @@ def _refuse(options: Mapping[str, Any], whose: str, remedy: str) -> None:
         )
 
 
-def _needed(algorithm: Algorithm, u: Tensor, mask: Tensor | None = None) -> Tensor | None:
+def _needed(algorithm: Algorithm, u: Tensor) -> Tensor | None:
     """The children's lengths, at most 1, for an algorithm that reads activations where none were
     given."""
-    if "activations" not in algorithm.needs:
-        return None
-    check_mask("DenseCapsules", mask, u)
-    # What stands at a masked child may have no length that can be differentiated.
-    there = u if mask is None else u.masked_fill(~mask.unsqueeze(-1), 0)
-    return lengths(there).clamp_max(1)
+    return lengths(u).clamp_max(1) if "activations" in algorithm.needs else None
 
 
 def _read_old_names(_: nn.Module, state: dict[str, Any], prefix: str, *__: Any) -> None:
