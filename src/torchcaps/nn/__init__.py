@@ -8,7 +8,12 @@ from torchcaps.nn.equivariant_pool import SmoothPool2d
 from torchcaps.nn.group_conv import GroupConv2d
 from torchcaps.nn.lifting import LiftingConv2d
 from torchcaps.nn.losses import CapsuleLoss, MarginLoss, ScoreCrossEntropy
-from torchcaps.nn.primary import PrimaryCapsules
+from torchcaps.nn.primary import (
+    PrimaryCapsules,
+    PrimaryCapsules1d,
+    PrimaryCapsules2d,
+    PrimaryCapsules3d,
+)
 from torchcaps.nn.routing import (
     ROUTINGS,
     ClusterRouting,
@@ -44,6 +49,9 @@ __all__ = [
     "MLPDecoder",
     "MarginLoss",
     "PrimaryCapsules",
+    "PrimaryCapsules1d",
+    "PrimaryCapsules2d",
+    "PrimaryCapsules3d",
     "RandomRouting",
     "RoutingModule",
     "ScoreCrossEntropy",

@@ -8,18 +8,16 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from torchcaps.nn.routing import ROUTINGS
+from torchcaps.nn.layer import CapsuleLayer, refuse_options
 from torchcaps.nn.routing_module import RoutingModule
-from torchcaps.ops import lengths, route_children, route_votes
+from torchcaps.ops import route_children, route_votes
 from torchcaps.ops.precision import at_least_float32, without_autocast
-from torchcaps.ops.routing import Algorithm, Capsules, Children, Routing, VectorRouting
+from torchcaps.ops.routing import Capsules, Children, Routing, VectorRouting
 from torchcaps.ops.routing.backend import TRANSFORMS
 from torchcaps.ops.routing.whole import check_mask, present
-from torchcaps.options import check_choice
-from torchcaps.quoting import quote
 
 
-class DenseCapsules(nn.Module):
+class DenseCapsules(CapsuleLayer):
     r"""Fully connected capsules (the series' DigitCaps): learnt transforms, then routing.
 
     Args:
@@ -50,8 +48,6 @@ class DenseCapsules(nn.Module):
     `weight` is `[I / positions, J, D, E]`, for matrices `[I / positions, J, q, q]`.
     """
 
-    weight: nn.Parameter
-
     def __init__(
         self,
         in_capsules: int,
@@ -70,57 +66,35 @@ class DenseCapsules(nn.Module):
         init_std: float | None = None,
         backend: str = "auto",
     ) -> None:
-        super().__init__()
         if positions < 1 or in_capsules % positions:
             raise ValueError(
                 f"DenseCapsules, positions: expected a divisor of in_capsules={in_capsules}; "
                 f"got {positions}; use the height times width of the capsule grid, or 1"
             )
-        check_choice("DenseCapsules", "transform", transform, list(TRANSFORMS))
-        sizes = (in_capsules, in_dim, out_capsules, out_dim)
         own = {"bias": bias, "leaky": leaky, "detach": detach}
         own = {name: value for name, value in own.items() if value is not (name == "detach")}
         if routing != "dynamic":
-            _refuse(own, "of dynamic routing", "leave it out, or take routing='dynamic'")
+            remedy = "leave it out, or take routing='dynamic'"
+            refuse_options(own, "of dynamic routing", remedy, "DenseCapsules")
         options = {**own, **(routing_options or {})}
         if iterations is not None:
             options["iterations"] = iterations
-        if isinstance(routing, RoutingModule):
-            _refuse(options, "of a named routing", "give it to the module that is built already")
-            self.routing = routing
-        else:
-            check_choice("DenseCapsules", "routing", routing, list(ROUTINGS))
-            ROUTINGS[routing].check_options(options)
-            self.routing = ROUTINGS[routing](*sizes, **options)
+        super().__init__(
+            (in_capsules, in_dim, out_capsules, out_dim),
+            in_capsules // positions,
+            routing=routing,
+            routing_options=options,
+            transform=transform,
+            init_std=init_std,
+            backend=backend,
+        )
         if not self.routing.casts_votes:
             given = {"transform": transform, "positions": positions, "init_std": init_std}
             given = {name: x for name, x in given.items() if x not in ("dense", 1, None)}
-            _refuse(given, "of transforms", "leave it out: this routing has none")
-        self.in_capsules, self.in_dim, self.positions = in_capsules, in_dim, positions
-        self.out_capsules, self.out_dim = out_capsules, out_dim
-        self.transform, self.backend = transform, backend
-        algorithm = self.routing.algorithm()
-        vote_dim = algorithm.votes_each * out_dim if self.routing.casts_votes else in_dim
-        algorithm.check(in_capsules, out_capsules, vote_dim, in_dim)
-        std = init_std
-        if std is None:
-            std = self.routing.initial_std(*sizes)
-        shape = (in_capsules // positions, out_capsules, *self._transform_shape())
-        start = nn.Parameter(torch.randn(shape) * std) if self.routing.casts_votes else None
-        self.register_parameter("weight", start)
+            remedy = "leave it out: this routing has none"
+            refuse_options(given, "of transforms", remedy, "DenseCapsules")
+        self.in_capsules, self.out_capsules, self.positions = in_capsules, out_capsules, positions
         self.register_load_state_dict_pre_hook(_read_old_names)
-
-    def _transform_shape(self) -> tuple[int, int]:
-        each = self.routing.algorithm().votes_each
-        if self.transform == "dense":
-            return each * self.out_dim, self.in_dim
-        side = round(self.in_dim**0.5)
-        if side * side != self.in_dim or self.out_dim != self.in_dim:
-            raise ValueError(
-                "DenseCapsules, transform: expected square poses of one size for 'matrix'; got "
-                f"in_dim={self.in_dim}, out_dim={self.out_dim}; use 16 for 4 x 4"
-            )
-        return side, each * side
 
     @overload
     def forward(
@@ -142,8 +116,7 @@ class DenseCapsules(nn.Module):
         plain = not isinstance(u, Capsules)
         if isinstance(u, Capsules):
             u, activations = u
-        out = self.route(u, activations, mask)
-        return out.poses if plain and self.routing.score_kind == "lengths" else out
+        return self._answer(plain, self.route(u, activations, mask))
 
     def route(
         self,
@@ -152,12 +125,12 @@ class DenseCapsules(nn.Module):
         mask: Bool[Tensor, "B I"] | None = None,
     ) -> Capsules:
         """Parents' poses and activations, whatever the routing."""
-        u, algorithm = self._there(u, mask), self.routing.algorithm()
+        self._check(u)
         return route_children(
-            algorithm,
+            self.routing.algorithm(),
             u,
             self.weight,
-            _needed(algorithm, u) if activations is None else activations,
+            self._needed(u, mask) if activations is None else activations,
             mask=mask,
             transform=self.transform,
             backend=self.backend,
@@ -182,8 +155,7 @@ class DenseCapsules(nn.Module):
         algorithm = self.routing.algorithm()
         if iterations is not None and not algorithm.one_pass:
             algorithm = replace(algorithm, iterations=iterations)
-        u = self._there(u, mask)
-        votes, activations = self._compared(u), _needed(algorithm, u)
+        votes, activations = self._compared(u, mask), self._needed(u, mask)
         found = route_votes(algorithm, votes, activations, u=u, mask=mask, history=True)
         if found.history is not None and algorithm.one_pass and iterations is not None:
             found = found._replace(history=found.history.expand(iterations, -1, -1, -1))
@@ -199,8 +171,8 @@ class DenseCapsules(nn.Module):
         """Poses, and the scores of a classifier, that parents make of the children under any
         couplings; those of a child that `mask` has not change nothing."""
         algorithm = self.routing.algorithm()
-        u = at_least_float32(self._there(u, mask))
-        children = present(Children(self._compared(u), _needed(algorithm, u), u), mask)
+        u = at_least_float32(u)
+        children = present(Children(self._compared(u, mask), self._needed(u, mask), u), mask)
         algorithm = algorithm.to(children.votes.dtype)
         if mask is not None:
             couplings = couplings.masked_fill(~mask.unsqueeze(-1), 0)
@@ -216,15 +188,12 @@ class DenseCapsules(nn.Module):
         lead = couplings.shape[:-3]
         return poses.reshape(*lead, *poses.shape[1:]), scores.reshape(*lead, *scores.shape[1:])
 
-    def _there(self, u: Tensor, mask: Tensor | None) -> Tensor:
-        """The children, zeros where `mask` has none: what stands there may have no length that
-        can be differentiated."""
+    def _compared(self, u: Tensor, mask: Tensor | None) -> Tensor:
+        """The votes as the algorithm is given them; of who is not there, those of zeros."""
         self._check(u)
         check_mask("DenseCapsules", mask, u)
-        return u if mask is None else u.masked_fill(~mask.unsqueeze(-1), 0)
-
-    def _compared(self, u: Tensor) -> Tensor:
-        """The votes as the algorithm is given them."""
+        if mask is not None:
+            u = u.masked_fill(~mask.unsqueeze(-1), 0)
         return self.votes(u) if self.routing.casts_votes else u.unsqueeze(2)
 
     def _check(self, u: Tensor) -> None:
@@ -235,15 +204,6 @@ class DenseCapsules(nn.Module):
                 f"DenseCapsules, u: expected children [B, {self.in_capsules}, {self.in_dim}]; "
                 f"got {tuple(u.shape)}; the layer was built for another image size or layer below"
             )
-
-    @property
-    def iterations(self) -> int:
-        """R, of the routing."""
-        return self.routing.iterations
-
-    @iterations.setter
-    def iterations(self, count: int) -> None:
-        self.routing.iterations = count
 
     @property
     def bias(self) -> Tensor | None:
@@ -259,21 +219,6 @@ class DenseCapsules(nn.Module):
 
 
 DigitCaps = DenseCapsules
-
-
-def _refuse(options: Mapping[str, Any], whose: str, remedy: str) -> None:
-    """Raise a `ValueError` where there are options that nothing would heed."""
-    for name, value in options.items():
-        raise ValueError(
-            f"DenseCapsules, {name}: expected none, as it is an option {whose}; "
-            f"got {quote(value)}; {remedy}"
-        )
-
-
-def _needed(algorithm: Algorithm, u: Tensor) -> Tensor | None:
-    """The children's lengths, at most 1, for an algorithm that reads activations where none were
-    given."""
-    return lengths(u).clamp_max(1) if "activations" in algorithm.needs else None
 
 
 def _read_old_names(_: nn.Module, state: dict[str, Any], prefix: str, *__: Any) -> None:

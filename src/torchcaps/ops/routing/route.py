@@ -12,6 +12,7 @@ from torchcaps.ops.routing.backend import BACKENDS, Backend, Problem, plain_dyna
 from torchcaps.ops.routing.dynamic import Dynamic, check_routing
 from torchcaps.ops.routing.result import Capsules
 from torchcaps.ops.routing.votes import check_children
+from torchcaps.ops.routing.windows import Windows
 
 # The first that does not refuse is taken: of the paths of dynamic routing, or of the engines that
 # run any algorithm.
@@ -86,7 +87,46 @@ def route_children(
     """
     problem = Problem(u, weight, algorithm, activations, mask, offset, transform)
     engines.check(problem)
+    if backend == "auto":
+        problem = _without_mask(problem)
     return BACKENDS[choose(problem, backend)].run(problem)
+
+
+def route_windows(
+    algorithm: Algorithm,
+    u: Float[Tensor, "B T *size E"],
+    weight: Float[Tensor, "I J X Y"],
+    windows: Windows,
+    activations: Float[Tensor, "B T *size"] | None = None,
+    *,
+    mask: Bool[Tensor, "B T *size"] | None = None,
+    transform: str = "dense",
+    backend: str = "auto",
+) -> Capsules:
+    """Parents at every position of a map from the children in their windows, each window routed by
+    itself; neither votes nor windows are all stored where that pays.
+
+    Args:
+        algorithm, transform, backend: see `route_children`.
+        u, activations, mask: maps of T types of children, as `[B, T, *positions, E]`.
+        weight: transforms of a window's children, child `k * T + t` being type t at offset k.
+        windows: where they look, a `Windows`.
+
+    Returns:
+        `Capsules(poses [B, J, *positions, D], activations [B, J, *positions])`.
+    """
+    problem = Problem(u, weight, algorithm, activations, mask, None, transform, windows)
+    engines.check(problem)
+    if backend == "auto":
+        # The paths of dynamic routing are faster by more than windows are smaller than children.
+        problem = _without_mask(problem)
+        if plain_dynamic(problem._replace(windows=None)):
+            problem = problem.unfolded()
+    poses, sure = BACKENDS[choose(problem, backend)].run(problem)
+    split = (len(u), *windows.size)
+    return Capsules(
+        poses.unflatten(0, split).movedim(-2, 1), sure.unflatten(0, split).movedim(-1, 1)
+    )
 
 
 def choose(problem: Problem, backend: str = "auto") -> str:
@@ -108,6 +148,15 @@ def choose(problem: Problem, backend: str = "auto") -> str:
             return name
         _say_once(name, reason)
     return names[-1]
+
+
+def _without_mask(problem: Problem) -> Problem:
+    """Children that are not there as children of no length, whose votes change nothing in dynamic
+    routing."""
+    if problem.mask is None or type(problem.algorithm) is not Dynamic:
+        return problem
+    gone = ~problem.mask.unsqueeze(-1)
+    return problem._replace(u=problem.u.masked_fill(gone, 0), mask=None)
 
 
 def list_backends() -> list[str]:
