@@ -38,6 +38,8 @@ def build() -> Callable[..., DenseCapsules]:
         routing: str, children: int, dim: int, parents: int, out: int, **options: Any
     ) -> DenseCapsules:
         torch.manual_seed(0)
+        if not ROUTINGS[routing].casts_votes:  # it has no transforms to share
+            options.pop("positions", None)
         layer = DenseCapsules(children, dim, parents, out, routing=routing, **options).double()
         for x in [*layer.parameters(), *layer.buffers()]:
             if x.is_floating_point():

@@ -51,7 +51,7 @@ class CapsNet(Model):
             which has `routing="uniform"` too).
         iterations: of the routing; None takes its own (3 for dynamic routing).
         leaky, detach: of dynamic routing, see `torchcaps.ops.dynamic_routing`.
-        init_std: see `DenseCapsules`; ignored by the style sabour2017.
+        init_std: see `DenseCapsules`; ignored by the style sabour2017, and without transforms.
         decoder: "mlp", "conv" or "none".
         decoder_width: units of the MLP's first hidden layer (the second has twice as many), or
             channels of the convolutional decoder's first map.
@@ -127,7 +127,7 @@ class CapsNet(Model):
             leaky=leaky,
             detach=detach,
             positions=types * height * width if share_transforms else 1,
-            init_std=init_std,
+            init_std=init_std if ROUTINGS[routing].casts_votes else None,
         )
         self.score_kind: ScoreKind = self.capsules.routing.score_kind
         self.decoder = _make_decoder(

@@ -14,7 +14,7 @@ from torchcaps.ops import route_children, route_votes
 from torchcaps.ops.precision import at_least_float32, without_autocast
 from torchcaps.ops.routing import Capsules, Children, Routing, VectorRouting
 from torchcaps.ops.routing.backend import TRANSFORMS
-from torchcaps.ops.routing.whole import check_mask
+from torchcaps.ops.routing.whole import check_mask, present
 
 
 class DenseCapsules(CapsuleLayer):
@@ -37,6 +37,8 @@ class DenseCapsules(CapsuleLayer):
             authors 0.1; None chooses it so that parents start with lengths of 0.5 to 0.75 whatever
             I, J, D, the routing and its iterations (taking children of length 1/2).
         backend: see `torchcaps.ops.route`.
+
+    A routing without transforms ("vector") refuses `transform`, `positions` and `init_std`.
 
     Called with `u [B, I, E]`, `activations [B, I]` (None: the lengths of u, at most 1, for routings
     that read them) and `mask [B, I]`, True where there is a child; or with `Capsules` in the place
@@ -84,6 +86,11 @@ class DenseCapsules(CapsuleLayer):
             init_std=init_std,
             backend=backend,
         )
+        if not self.routing.casts_votes:
+            given = {"transform": transform, "positions": positions, "init_std": init_std}
+            given = {name: x for name, x in given.items() if x not in ("dense", 1, None)}
+            remedy = "leave it out: this routing has none"
+            refuse_options(given, "of transforms", remedy, "DenseCapsules")
         self.in_capsules, self.out_capsules, self.positions = in_capsules, out_capsules, positions
         self.register_load_state_dict_pre_hook(_read_old_names)
 
@@ -135,27 +142,39 @@ class DenseCapsules(CapsuleLayer):
             return cast(VectorRouting, self.routing.algorithm()).cast(u)
         return TRANSFORMS[self.transform](u, self.weight)
 
-    def explain(self, u: Float[Tensor, "B I E"], iterations: int | None = None) -> Routing:
-        """The same routing with all votes at once and the couplings of every iteration; with
-        `iterations` in place of the layer's own."""
+    def explain(
+        self,
+        u: Float[Tensor, "B I E"],
+        iterations: int | None = None,
+        *,
+        mask: Bool[Tensor, "B I"] | None = None,
+    ) -> Routing:
+        """The same routing with all votes at once and the couplings of every iteration (0 where
+        `mask` has no child); with `iterations` in place of the layer's own."""
         algorithm = self.routing.algorithm()
         if iterations is not None and not algorithm.one_pass:
             algorithm = replace(algorithm, iterations=iterations)
-        votes = self._compared(u)
-        found = route_votes(algorithm, votes, self._needed(u), u=u, history=True)
+        votes, activations = self._compared(u, mask), self._needed(u, mask)
+        found = route_votes(algorithm, votes, activations, u=u, mask=mask, history=True)
         if found.history is not None and algorithm.one_pass and iterations is not None:
             found = found._replace(history=found.history.expand(iterations, -1, -1, -1))
         return found
 
     def gather(
-        self, u: Float[Tensor, "B I E"], couplings: Float[Tensor, "*R B I J"]
+        self,
+        u: Float[Tensor, "B I E"],
+        couplings: Float[Tensor, "*R B I J"],
+        *,
+        mask: Bool[Tensor, "B I"] | None = None,
     ) -> tuple[Float[Tensor, "*R B J D"], Float[Tensor, "*R B J"]]:
         """Poses, and the scores of a classifier, that parents make of the children under any
-        couplings."""
+        couplings; those of a child that `mask` has not change nothing."""
         algorithm = self.routing.algorithm()
         u = at_least_float32(u)
-        children = Children(self._compared(u), self._needed(u), u)
+        children = present(Children(self._compared(u, mask), self._needed(u, mask), u), mask)
         algorithm = algorithm.to(children.votes.dtype)
+        if mask is not None:
+            couplings = couplings.masked_fill(~mask.unsqueeze(-1), 0)
         found = []
         with without_autocast(u.device):
             start = algorithm.start(torch.zeros_like(children.votes[:, 0]))
@@ -168,9 +187,12 @@ class DenseCapsules(CapsuleLayer):
         lead = couplings.shape[:-3]
         return poses.reshape(*lead, *poses.shape[1:]), scores.reshape(*lead, *scores.shape[1:])
 
-    def _compared(self, u: Tensor) -> Tensor:
-        """The votes as the algorithm is given them."""
+    def _compared(self, u: Tensor, mask: Tensor | None) -> Tensor:
+        """The votes as the algorithm is given them; of who is not there, those of zeros."""
         self._check(u)
+        check_mask("DenseCapsules", mask, u)
+        if mask is not None:
+            u = u.masked_fill(~mask.unsqueeze(-1), 0)
         return self.votes(u) if self.routing.casts_votes else u.unsqueeze(2)
 
     def _check(self, u: Tensor) -> None:

@@ -70,8 +70,10 @@ class CapsuleLayer(nn.Module):
             vote_dim = algorithm.votes_each * self.out_dim
         algorithm.check(children, parents, vote_dim, self.in_dim)
         std = self.routing.initial_std(*sizes) if init_std is None else init_std
-        shape = (rows, parents, *self._transform_shape(algorithm.votes_each))
-        start = nn.Parameter(torch.randn(shape) * std) if self.routing.casts_votes else None
+        start = None
+        if self.routing.casts_votes:
+            shape = (rows, parents, *self._transform_shape(algorithm.votes_each))
+            start = nn.Parameter(torch.randn(shape) * std)
         self.register_parameter("weight", start)
 
     @property
