@@ -56,7 +56,7 @@ def test_channels_may_come_last():
 
 def test_kernel_stride_and_padding_are_those_of_a_convolution():
     layer = head((6, 9, 7), 2, kernel_size=3, stride=2, padding=1)
-    assert layer.grid == (5, 4)
+    assert layer.grid((6, 9, 7)) == (5, 4)
     x = draw(2, 6, 9, 7).float()
     assert layer.primary_capsules(x).shape == (2, 3 * 20, 4)
     assert layer(x).poses.shape == (2, 2, 5)
@@ -66,7 +66,8 @@ def test_kernel_stride_and_padding_are_those_of_a_convolution():
 
 def build(routing, in_shape=(7, 6), **options):
     """On tokens, in evaluation mode, with parameters away from where they start."""
-    layer = head(in_shape, 2, channels_last=True, routing=routing, **options).double().eval()
+    options = {"channels_last": True, "share_positions": True, **options}
+    layer = head(in_shape, 2, routing=routing, **options).double().eval()
     for x in layer.parameters():
         x.data += 0.1 * torch.rand_like(x)
     return layer
@@ -111,7 +112,7 @@ def test_maps_of_any_size_are_taken_and_the_order_of_positions_is_of_no_account(
 )
 @pytest.mark.usefixtures("unchecked")
 def test_a_fixed_number_of_children_is_one_size_of_features(options):
-    layer = head((7, 6), 2, channels_last=True, **options).eval()
+    layer = head((7, 6), 2, **{"channels_last": True, "share_positions": True, **options}).eval()
     assert layer(torch.rand(2, 7, 6)).poses.shape == (2, 2, 5)
     text = r"CapsuleHead, x: expected features \[B, 7, 6\]; got \(2, 8, 6\); build the head with"
     with pytest.raises(ValueError, match=text):
@@ -120,7 +121,8 @@ def test_a_fixed_number_of_children_is_one_size_of_features(options):
 
 def test_the_fixed_ones_are_known():
     """A new routing with parameters for each child belongs into FIXED."""
-    found = {x for x in ROUTINGS if not head((7, 6), 2, routing=x).capsules.takes_any_number}
+    layers = {x: head((7, 6), 2, routing=x, share_positions=True).capsules for x in ROUTINGS}
+    found = {name for name, layer in layers.items() if not layer.takes_any_number}
     assert found == FIXED
 
 
@@ -161,7 +163,7 @@ def test_a_head_that_cannot_be_is_named(arguments, options, text):
 def test_features_of_other_channels_or_rank_are_named(shape):
     text = rf"CapsuleHead, x: expected features \[B, 6, 3, 5\] or another size; got \({shape[0]}, "
     with pytest.raises(ValueError, match=text):
-        head((6, 3, 5), 2)(torch.zeros(shape))
+        head((6, 3, 5), 2, share_positions=True)(torch.zeros(shape))
 
 
 @pytest.mark.usefixtures("unchecked")

@@ -1,6 +1,6 @@
 """A capsule head: classes by routing, on the features of any backbone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -11,7 +11,7 @@ from torchcaps.nn.dense import DenseCapsules
 from torchcaps.nn.primary import PrimaryCapsules
 from torchcaps.nn.routing import ROUTINGS
 from torchcaps.nn.routing_module import ScoreKind
-from torchcaps.ops import Capsules
+from torchcaps.ops import Capsules, lengths
 from torchcaps.options import check_choice, check_sizes
 
 
@@ -30,9 +30,9 @@ class CapsuleHead(nn.Module):
         kernel_size, stride, padding: of the primary capsules; by default each position, or token,
             makes its own.
         channels_last: features are `[B, *size, C]`.
-        share_positions: capsules of one type have the same transforms at every position. Features
-            of any other size, and any number of tokens, are then taken too, if the routing has no
-            parameters for each child; that of `in_shape` is where transforms start from.
+        share_positions: capsules of one type have the same transforms at every position, in place
+            of their own. Features of any other size, and any number of tokens, are then taken too
+            if the routing has no parameters for each child. Learning is slower.
         routing, routing_options, iterations: see `DenseCapsules`; a name of `ROUTINGS`.
 
     Called with features and, for kernels of 1, a `mask [B, *size]`, True where there is something:
@@ -52,9 +52,9 @@ class CapsuleHead(nn.Module):
         stride: int = 1,
         padding: int = 0,
         channels_last: bool = False,
-        share_positions: bool = True,
+        share_positions: bool = False,
         routing: str = "dynamic",
-        routing_options: Mapping[str, Any] | None = None,
+        routing_options: dict[str, Any] | None = None,
         iterations: int | None = None,
     ) -> None:
         super().__init__()
@@ -77,19 +77,17 @@ class CapsuleHead(nn.Module):
         self.in_shape, self.num_classes = tuple(in_shape), num_classes
         self.channels_last, self.channel_axis = channels_last, -1 if channels_last else 1
         self.channels = in_shape[-1 if channels_last else 0]
-        size = self.in_shape[:-1] if channels_last else self.in_shape[1:]
         self.pointwise = (kernel_size, stride, padding) == (1, 1, 0)
-        rank_one = len(size) == 1
+        line = len(in_shape) == 2  # a map of width 1
         self.primary = PrimaryCapsules(
             self.channels,
             types,
             primary_dim,
-            kernel_size=(kernel_size, 1) if rank_one else kernel_size,
-            stride=(stride, 1) if rank_one else stride,
-            padding=(padding, 0) if rank_one else padding,
+            kernel_size=(kernel_size, 1) if line else kernel_size,
+            stride=(stride, 1) if line else stride,
+            padding=(padding, 0) if line else padding,
         )
-        self.grid = self.primary.grid(*size, 1) if rank_one else self.primary.grid(*size)
-        positions = prod(self.grid)
+        positions = prod(self.grid(self.in_shape))
         self.capsules = DenseCapsules(
             types * positions,
             primary_dim,
@@ -106,11 +104,20 @@ class CapsuleHead(nn.Module):
         """What `scores` are: lengths or activations in [0, 1], or logits."""
         return self.capsules.routing.score_kind
 
+    def grid(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """Positions of the capsules for features of this shape, as `in_shape`."""
+        first, *rest = self._size(shape)
+        return self.primary.grid(first, rest[0] if rest else 1)[: 1 + len(rest)]
+
+    def _size(self, shape: Sequence[int]) -> tuple[int, ...]:
+        return tuple(shape[:-1] if self.channels_last else shape[1:])
+
     def forward(
         self, x: Float[Tensor, "B *map"], mask: Bool[Tensor, "B *size"] | None = None
     ) -> Capsules:
         there = None if mask is None else mask.flatten(1).repeat(1, self.primary.types)
-        return self.capsules.route(self.primary_capsules(x, mask), mask=there)
+        out = self.capsules(self.primary_capsules(x, mask), mask=there)
+        return out if isinstance(out, Capsules) else Capsules(out, lengths(out))
 
     def primary_capsules(
         self, x: Float[Tensor, "B *map"], mask: Bool[Tensor, "B *size"] | None = None
@@ -138,7 +145,7 @@ class CapsuleHead(nn.Module):
             )
         if mask is None:
             return
-        size = shape[:-1] if self.channels_last else shape[1:]
+        size = self._size(shape)
         if not self.pointwise or tuple(mask.shape) != (len(x), *size):
             raise ValueError(
                 f"CapsuleHead, mask: expected {(len(x), *size)} for kernels of 1; got "
