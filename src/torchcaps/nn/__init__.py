@@ -9,7 +9,12 @@ from torchcaps.nn.group_conv import GroupConv2d
 from torchcaps.nn.head import CapsuleHead
 from torchcaps.nn.lifting import LiftingConv2d
 from torchcaps.nn.losses import CapsuleLoss, MarginLoss, ScoreCrossEntropy
-from torchcaps.nn.primary import PrimaryCapsules
+from torchcaps.nn.primary import (
+    PrimaryCapsules,
+    PrimaryCapsules1d,
+    PrimaryCapsules2d,
+    PrimaryCapsules3d,
+)
 from torchcaps.nn.routing import (
     ROUTINGS,
     ClusterRouting,
@@ -46,6 +51,9 @@ __all__ = [
     "MLPDecoder",
     "MarginLoss",
     "PrimaryCapsules",
+    "PrimaryCapsules1d",
+    "PrimaryCapsules2d",
+    "PrimaryCapsules3d",
     "RandomRouting",
     "RoutingModule",
     "ScoreCrossEntropy",

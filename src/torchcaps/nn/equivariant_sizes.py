@@ -23,4 +23,5 @@ def centred_output(
                 f"leaves {rest} pixels over on one side; take kernel_size={kernel + rest} or "
                 "stride=1"
             )
-    return conv_output(size, kernel, stride, padding, where)
+    height, width = conv_output(size, kernel, stride, padding, where)
+    return height, width
