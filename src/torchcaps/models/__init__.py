@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 from torchcaps.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from torchcaps.models.backbone_capsnet import BackboneCapsNet
     from torchcaps.models.capsnet import CapsNet
+    from torchcaps.models.capsnet_resnet import CapsNetResNet
     from torchcaps.models.catalogue import list_models
     from torchcaps.models.cnn import CNN
     from torchcaps.models.create import create_model
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CNN",
+    "BackboneCapsNet",
     "CapsNet",
+    "CapsNetResNet",
     "EquivariantCapsNet",
     "Explanation",
     "Model",
@@ -34,8 +38,10 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "BackboneCapsNet": "torchcaps.models.backbone_capsnet:BackboneCapsNet",
         "CNN": "torchcaps.models.cnn:CNN",
         "CapsNet": "torchcaps.models.capsnet:CapsNet",
+        "CapsNetResNet": "torchcaps.models.capsnet_resnet:CapsNetResNet",
         "EquivariantCapsNet": "torchcaps.models.equivariant_capsnet:EquivariantCapsNet",
         "Explanation": "torchcaps.models.explanation:Explanation",
         "Model": "torchcaps.models.model:Model",

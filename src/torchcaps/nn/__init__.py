@@ -12,6 +12,7 @@ from torchcaps.nn.equivariant import EquivariantCapsules
 from torchcaps.nn.equivariant_loss import WindowLoss
 from torchcaps.nn.equivariant_pool import SmoothPool2d
 from torchcaps.nn.group_conv import GroupConv2d
+from torchcaps.nn.head import CapsuleHead
 from torchcaps.nn.lifting import LiftingConv2d
 from torchcaps.nn.losses import CapsuleLoss, MarginLoss, ScoreCrossEntropy
 from torchcaps.nn.primary import (
@@ -39,6 +40,7 @@ from torchcaps.nn.stack import CapsuleStack
 
 __all__ = [
     "ROUTINGS",
+    "CapsuleHead",
     "CapsuleLoss",
     "CapsuleStack",
     "ClusterRouting",
