@@ -6,8 +6,10 @@ from torchcaps.lazy import lazy_names
 
 if TYPE_CHECKING:
     from torchcaps.models.capsnet import CapsNet
+    from torchcaps.models.capsnet1d import CapsNet1d
     from torchcaps.models.catalogue import list_models
     from torchcaps.models.cnn import CNN
+    from torchcaps.models.cnn1d import CNN1d
     from torchcaps.models.create import create_model
     from torchcaps.models.equivariant_capsnet import EquivariantCapsNet
     from torchcaps.models.explanation import Explanation
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CNN",
+    "CNN1d",
     "CapsNet",
+    "CapsNet1d",
     "EquivariantCapsNet",
     "Explanation",
     "Model",
@@ -35,7 +39,9 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "CNN": "torchcaps.models.cnn:CNN",
+        "CNN1d": "torchcaps.models.cnn1d:CNN1d",
         "CapsNet": "torchcaps.models.capsnet:CapsNet",
+        "CapsNet1d": "torchcaps.models.capsnet1d:CapsNet1d",
         "EquivariantCapsNet": "torchcaps.models.equivariant_capsnet:EquivariantCapsNet",
         "Explanation": "torchcaps.models.explanation:Explanation",
         "Model": "torchcaps.models.model:Model",
