@@ -20,7 +20,7 @@ def data(small):
 
 def convolutions(model):
     """Every layer with a kernel, by name: PyTorch's and our own."""
-    kinds = (nn.Conv2d, LiftingConv2d, GroupConv2d)
+    kinds = (nn.Conv1d, nn.Conv2d, LiftingConv2d, GroupConv2d)
     return {n: m for n, m in model.named_modules() if isinstance(m, kinds)}
 
 

@@ -191,7 +191,7 @@ class CapsNet(Model):
 
 
 def _make_decoder(
-    kind: str, in_dim: int, out_shape: tuple[int, int, int], width: int
+    kind: str, in_dim: int, out_shape: tuple[int, ...], width: int
 ) -> nn.Module | None:
     if kind == "mlp":
         return MLPDecoder(in_dim, out_shape, (width, 2 * width))

@@ -61,6 +61,16 @@ _add(
     "control of capsnet_small: its convolutions, pooled, as many parameters",
     "pooled_cnn:PooledCNN",
 )
+_add(
+    "capsnet1d",
+    "signals and sequences, of varying length too",
+    "capsnet1d:CapsNet1d",
+)
+_add(
+    "cnn1d",
+    "control of capsnet1d: its convolutions, pooled, as many parameters",
+    "cnn1d:CNN1d",
+)
 
 
 def list_models() -> list[str]:

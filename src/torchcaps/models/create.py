@@ -12,10 +12,10 @@ from torchcaps.quoting import cut, listed, quote
 T = TypeVar("T")
 
 
-def create_model(
-    name: str, in_shape: tuple[int, int, int], num_classes: int, **options: Any
-) -> Model:
-    """Build a registered model for images of `in_shape` (C, H, W); `options` override its preset.
+def create_model(name: str, in_shape: tuple[int, ...], num_classes: int, **options: Any) -> Model:
+    """Build a registered model for images of `in_shape` (C, H, W), or signals (C, L).
+
+    `options` override those of its preset.
 
     Raises a `ValueError` for an unknown name or option, or sizes the model cannot take.
 

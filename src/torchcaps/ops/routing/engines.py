@@ -54,7 +54,7 @@ def suits_tiles(p: Problem) -> bool:
     """Whether all votes would be large, and tiles possible."""
     parents, dim = _parents(p)
     size = p.rows * p.children * parents * dim * 4 * p.algorithm.copies
-    return size > FEW_BYTES and refuses_tiles(p) is None
+    return refuses_tiles(p) is None and size > FEW_BYTES  # a size may be a symbol in export
 
 
 def check(p: Problem) -> None:
