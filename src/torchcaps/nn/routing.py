@@ -44,8 +44,8 @@ class DynamicRouting(RoutingModule):
 class EMRouting(RoutingModule):
     r"""`ops.EM`; `preset`, `final_lambda`, `mass_eps`: see there. $\beta^u$ starts where votes of
     length 1 cost nothing, so that activations start near 1/2. The paper's preset takes
-    $\lambda = 10 J / I$, at most 1: costs are multiplied by the mass, about I/J, so that a larger one
-    leaves activations at 0 and 1, and 0.01, the paper's, leaves those of few children at 1/2."""
+    $\lambda = 10 J / I$, at most 1: costs are multiplied by the mass, about I/J. With more,
+    activations of many children stay at 0 and 1; with 0.01, the paper's, those of few at 1/2."""
 
     algorithm_class = ops.EM
     initial: ClassVar = {"beta_a": 0.0, "beta_u": 0.0}

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from torchcaps.nn.layer import CapsuleLayer, LayerOptions
 from torchcaps.nn.sizes import Sizes
 from torchcaps.ops import Capsules, route_votes
+from torchcaps.ops.precision import without_autocast
 from torchcaps.options import check_choice, check_several, check_sizes
 
 Votes = Literal["each", "summed"]
@@ -108,8 +109,10 @@ class WindowCapsules(CapsuleLayer):
         """Parents from one vote of each type for each position."""
         if mask is not None:
             u = u.masked_fill(~mask.unsqueeze(-1), 0)
-        kernel = self.weight[0].unflatten(-1, (*self.kernel_size, self.dim)).flatten(0, 1)
-        x = self._convolve(u.movedim(-1, 2).flatten(0, 1), kernel.movedim(-1, 1))
+        dtype = torch.promote_types(u.dtype, self.weight.dtype)
+        kernel = self.weight[0].to(dtype).unflatten(-1, (*self.kernel_size, self.dim)).flatten(0, 1)
+        with without_autocast(u.device):
+            x = self._convolve(u.to(dtype).movedim(-1, 2).flatten(0, 1), kernel.movedim(-1, 1))
         x = x.unflatten(0, (len(u), self.types)).unflatten(2, (self.out_types, -1))
         votes = x.movedim((1, 2, 3), (-3, -2, -1))  # [B, *positions, T, J, D]
         found = route_votes(self.routing.algorithm(), votes.flatten(0, self.axes))
