@@ -186,8 +186,9 @@ class CapsNet(Model):
         children = self.primary_capsules(images)
         history = self.capsules.explain(children, iterations).history
         assert history is not None
-        each = self.capsules.routing.algorithm().votes_each
-        votes = at_least_float32(self.capsules.votes(children)).unflatten(-1, (each, -1)).mean(-2)
+        algorithm = self.capsules.routing.algorithm()
+        each = (algorithm.votes_each, -1)
+        votes = at_least_float32(self.capsules.votes(children)).unflatten(-1, each).mean(-2)
 
         def gather(couplings: Tensor) -> tuple[Tensor, Tensor]:
             return self.capsules.gather(children, couplings)
@@ -198,7 +199,7 @@ class CapsNet(Model):
         ]
         field = receptive_field(windows, *self.in_shape[1:])
         leaky = bool(self.capsules.routing.options.get("leaky"))
-        return Explanation(children, votes, history, gather, field, leaky)
+        return Explanation(children, votes, history, gather, field, leaky, algorithm.sums_over)
 
 
 def _make_decoder(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor
 
@@ -22,6 +23,7 @@ class Explanation:
         the votes.
     field: which pixels each child sees.
     leaky: part of a child's couplings may go to no parent.
+    sums_over: what couplings add up to 1 over; None where they need not.
     """
 
     children: Tensor
@@ -30,3 +32,4 @@ class Explanation:
     gather: Gather
     field: ReceptiveField
     leaky: bool = False
+    sums_over: Literal["parents", "children"] | None = "parents"
