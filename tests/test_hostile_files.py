@@ -18,6 +18,7 @@ import torchcaps as tc
 from torchcaps.cli.options import read
 from torchcaps.data.idx import read_idx
 from torchcaps.data.images import read_image
+from torchcaps.data.npz import read_npy
 from torchcaps.studies import STUDIES
 from torchcaps.training import Recipe
 
@@ -70,6 +71,27 @@ def test_idx(tmp_path, zipped):
     for seed in range(ROUNDS):
         (tmp_path / "x").write_bytes(spoiled(content, np.random.default_rng(seed)))
         refused_or_read(lambda: read_idx(tmp_path / "x", 3))
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+@pytest.mark.filterwarnings("ignore")  # of numpy, of headers that it reads with more care
+def test_arrays(tmp_path, save):
+    path, x, y = tmp_path / "x.npz", np.ones((6, 1, 5), np.float32), np.arange(6) % 2
+    save(path, train_x=x, train_y=y, train_lengths=np.full(6, 5), classes=np.array(["a", "b"]))
+    content = path.read_bytes()
+    for seed in range(2 * ROUNDS):
+        path.write_bytes(spoiled(content, np.random.default_rng(seed)))
+        refused_or_read(lambda: tc.load_dataset("arrays", "train", path))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_array_by_itself(tmp_path):
+    path = tmp_path / "x.npy"
+    np.save(path, np.ones((2, 5)))
+    content = path.read_bytes()
+    for seed in range(2 * ROUNDS):
+        path.write_bytes(spoiled(content, np.random.default_rng(seed)))
+        refused_or_read(lambda: read_npy(path, "x"))
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "jpg", "bmp", "gif", "webp", "ppm"])
@@ -187,6 +209,7 @@ import torchcaps as tc
 from torchcaps.cli.options import read
 from torchcaps.data.idx import read_idx
 from torchcaps.data.images import read_image
+from torchcaps.data.npz import read_npy
 from torchcaps.training import Recipe
 
 torch.set_num_threads(1)

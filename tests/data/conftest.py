@@ -4,6 +4,7 @@ import gzip
 import os
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -60,6 +61,19 @@ def picture_folder(tmp_path, write_pictures):
     write_pictures(tmp_path / "dark", range(20))
     write_pictures(tmp_path / "light", range(200, 210))
     return tmp_path
+
+
+@pytest.fixture
+def signals_file(tmp_path):
+    """A .npz of 20 training and 8 test signals [2, 9] of two classes, some of them shorter."""
+    random = np.random.default_rng(0)
+    arrays: dict[str, Any] = {"classes": np.array(["low", "high"])}
+    for part, count in (("train", 20), ("test", 8)):
+        arrays[f"{part}_x"] = random.normal(size=(count, 2, 9)).astype(np.float32)
+        arrays[f"{part}_y"] = np.arange(count) % 2
+        arrays[f"{part}_lengths"] = np.array([9, *random.integers(4, 9, count - 1)])
+    np.savez(tmp_path / "signals.npz", **arrays)
+    return tmp_path / "signals.npz"
 
 
 @pytest.fixture

@@ -18,11 +18,13 @@ def name(request):
 
 @pytest.fixture
 def build(name):
-    """The registered model for images of a shape, always with the same weights."""
+    """The registered model for images of a shape, always with the same weights; models for signals
+    get signals as long as the images are wide."""
 
     def make(in_shape=(1, 28, 28), num_classes=10, **options):
         torch.manual_seed(0)
-        return tc.create_model(name, in_shape, num_classes, **options)
+        axes = MODELS[name].architecture.axes[0]
+        return tc.create_model(name, (in_shape[0], *in_shape[-axes:]), num_classes, **options)
 
     return make
 

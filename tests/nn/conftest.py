@@ -55,10 +55,10 @@ def tiles(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Small tiles; how many each routing was cut into."""
     counts, cut = [], tiled.cut
 
-    def counted(*arguments: Any) -> tuple[slice, ...]:
-        found = cut(*arguments)
-        counts.append(len(found))
-        return found
+    def counted(*arguments: Any) -> tuple[list[slice], list[slice]]:
+        rows, of_children = cut(*arguments)
+        counts.append(len(of_children))
+        return rows, of_children
 
     monkeypatch.setattr("torchcaps.ops.routing.tiles.CPU_BUDGET", 500)
     monkeypatch.setattr(tiled, "cut", counted)

@@ -223,10 +223,10 @@ IMAGE = torch.zeros(1, 8, 8)
         (Stream(), "expected a dataset with a length of at least 1 .*; got Stream; read a stream"),
         (items(), "expected a dataset with a length of at least 1"),
         (items(IMAGE), r"item 0: expected a pair \(image, label\); got tensor"),
-        (items((IMAGE[0], 1)), r"item 0: expected an image tensor \[C,H,W\]; got shape \[8, 8\]"),
+        (items((IMAGE[0, 0], 1)), r"item 0: expected an image .*; got shape \[8\]; give"),
         (
             items(("x.png", 1)),
-            r"item 0: expected an image tensor \[C,H,W\]; got str; give the data",
+            r"item 0: expected an image .*; got str; give the data",
         ),
         (items((IMAGE, "cat")), "expected labels that are whole numbers; got others"),
         (items((IMAGE, -1), (IMAGE, 0)), "labels: expected 0 to 0 for 1 classes; got -1 to 0"),

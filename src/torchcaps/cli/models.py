@@ -10,10 +10,11 @@ from torchcaps.models.catalogue import MODELS
 
 
 def run(options: Namespace) -> None:
-    table = Table("model", "parameters at 1x28x28", "what it is")
+    table = Table("model", "parameters at 1x28x28 or 1x28", "what it is")
     for name in MODELS:
+        in_shape = (1, *[28] * MODELS[name].architecture.axes[0])
         with torch.device("meta"):  # only counted
-            model = create_model(name, in_shape=(1, 28, 28), num_classes=10)
+            model = create_model(name, in_shape, num_classes=10)
         parameters = sum(p.numel() for p in model.parameters())
         table.add_row(name, f"{parameters:,}", MODELS.about(name))
     trained = ", ".join(list_pretrained())

@@ -5,16 +5,18 @@ from typing import TYPE_CHECKING
 from torchcaps.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from . import digits, faces, folder, mnist, transforms
+    from . import arrays, digits, faces, folder, mnist, transforms
     from .augmentation import Augmentation
     from .catalogue import list_datasets, register
     from .classes import match_classes
-    from .dataset import ImageDataset
+    from .dataset import ImageDataset, SignalDataset
     from .registry import load_dataset
 
 __all__ = [
     "Augmentation",
     "ImageDataset",
+    "SignalDataset",
+    "arrays",
     "digits",
     "faces",
     "folder",
@@ -31,6 +33,8 @@ __getattr__, __dir__ = lazy_names(
     {
         "Augmentation": "torchcaps.data.augmentation:Augmentation",
         "ImageDataset": "torchcaps.data.dataset:ImageDataset",
+        "SignalDataset": "torchcaps.data.dataset:SignalDataset",
+        "arrays": "torchcaps.data.arrays",
         "digits": "torchcaps.data.digits",
         "faces": "torchcaps.data.faces",
         "folder": "torchcaps.data.folder",

@@ -14,7 +14,8 @@ def check_images(images: Tensor, name: str) -> None:
     if images.ndim != 4 or images.numel() == 0:
         raise ValueError(
             f"{where} [N,C,H,W], none of them 0; got shape {tuple(images.shape)}; "
-            "add the missing axis (grey images have C = 1), or add images"
+            "add the missing axis (grey images have C = 1), or add images; signals and volumes go "
+            "into a SignalDataset"
         )
     if images.dtype == torch.uint8:
         return
@@ -29,6 +30,32 @@ def check_images(images: Tensor, name: str) -> None:
     if low < 0 or high > 1:
         raise ValueError(
             f"{where} pixels in [0,1]; got {low:g} to {high:g}; scale them, or pass uint8 0..255"
+        )
+
+
+def check_signals(signals: Tensor, name: str) -> None:
+    """Raise a ValueError unless signals are [N,C,L] or [N,C,D,H,W], uint8 or floating, and NaN
+    stands only where a signal [C,L] has ended."""
+    where = f"SignalDataset {name!r}, images: expected"
+    if signals.ndim not in (3, 5) or signals.numel() == 0:
+        raise ValueError(
+            f"{where} [N,C,L] or [N,C,D,H,W], none of them 0; got shape {tuple(signals.shape)}; "
+            "add the missing axis (a single channel is C = 1), or hold pictures in an ImageDataset"
+        )
+    if signals.dtype == torch.uint8:
+        return
+    if not signals.is_floating_point():
+        raise ValueError(f"{where} uint8 or floating; got {signals.dtype}; convert with .float()")
+    if signals.isinf().any():
+        raise ValueError(f"{where} finite numbers; got infinite ones; clean them first")
+    missing = signals.isnan()
+    there = ~missing.any(1)  # [N, *size]
+    until_end = there.int().cummin(-1).values.bool()
+    padded = signals.ndim == 3 and there[:, 0].all() and (missing == ~until_end[:, None]).all()
+    if missing.any() and not padded:
+        raise ValueError(
+            f"{where} NaN only where a signal [C,L] has ended, in all channels, and a number "
+            "before it; got others; fill in missing numbers first, as by interpolation"
         )
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
-from .checks import check_images, check_labels
+from .checks import check_images, check_labels, check_signals
 
 
 class Batch:
@@ -48,6 +48,8 @@ class ImageDataset(Dataset[tuple[Tensor, int]]):
     is NaN, infinite or outside [0,1].
     """
 
+    noun = "images"
+
     def __init__(
         self,
         images: Tensor,
@@ -60,22 +62,25 @@ class ImageDataset(Dataset[tuple[Tensor, int]]):
         self.name = name
         self.split = split
         self.classes = tuple(classes)
-        check_images(images, name)
+        self._check(images, name)
         check_labels(labels, len(images), self.classes, name)
         self.images = images
         self.labels = labels.long()
 
+    @staticmethod
+    def _check(images: Tensor, name: str) -> None:
+        check_images(images, name)
+
     def __repr__(self) -> str:
         return (
-            f"ImageDataset({self.name!r}, split={self.split!r}, {len(self)} images of "
-            f"{tuple(self.in_shape)}, {self.num_classes} classes)"
+            f"{type(self).__name__}({self.name!r}, split={self.split!r}, {len(self)} {self.noun} "
+            f"of {self.in_shape}, {self.num_classes} classes)"
         )
 
     @property
-    def in_shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of one image."""
-        channels, height, width = self.images.shape[1:]
-        return channels, height, width
+    def in_shape(self) -> tuple[int, ...]:
+        """(C, H, W) of one image; of signals (C, L), of volumes (C, D, H, W)."""
+        return tuple(self.images.shape[1:])
 
     @property
     def num_classes(self) -> int:
@@ -112,17 +117,14 @@ class ImageDataset(Dataset[tuple[Tensor, int]]):
                 f"{self.name}.subset, indices: expected at least one; got none; "
                 "check what selected them"
             )
-        return ImageDataset(
-            self.images[chosen],
-            self.labels[chosen],
-            self.classes,
-            name=self.name,
-            split=self.split,
-        )
+        return self._holding(self.images[chosen], self.labels[chosen], self.classes)
 
     def relabelled(self, labels: Tensor, classes: Sequence[str]) -> ImageDataset:
         """The same images with these labels [N] of these classes."""
-        return ImageDataset(self.images, labels, classes, name=self.name, split=self.split)
+        return self._holding(self.images, labels, classes)
+
+    def _holding(self, images: Tensor, labels: Tensor, classes: Sequence[str]) -> ImageDataset:
+        return type(self)(images, labels, classes, name=self.name, split=self.split)
 
     def first(self, n: int) -> ImageDataset:
         """The first n images."""
@@ -138,9 +140,30 @@ class ImageDataset(Dataset[tuple[Tensor, int]]):
     def _check_count(self, method: str, n: int) -> None:
         if not 1 <= n <= len(self):
             raise ValueError(
-                f"{self.name}.{method}, n: expected 1 to {len(self)}, the images in split "
+                f"{self.name}.{method}, n: expected 1 to {len(self)}, the {self.noun} in split "
                 f"{self.split!r}; got {n}; ask for fewer, or load a larger split"
             )
+
+
+class SignalDataset(ImageDataset):
+    """Signals [N,C,L] or volumes [N,C,D,H,W] in the place of images.
+
+    images: uint8, which is divided by 255 as in pictures, or floating: any numbers, which the
+        models for signals standardise by the training data.
+
+    Signals are as long as the longest of them: what is shorter ends with NaN in all channels, which
+    is no number but the place where none is. A model reads from there which positions it has, so
+    that a batch is a batch and `model(images, labels)` is all there is to call.
+
+    ValueError: as for images, a signal without any position, an infinite number, a NaN before the
+    end of a signal or in some channels alone.
+    """
+
+    noun = "signals"
+
+    @staticmethod
+    def _check(images: Tensor, name: str) -> None:
+        check_signals(images, name)
 
 
 def as_unit_float(images: Tensor) -> Tensor:

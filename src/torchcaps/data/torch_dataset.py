@@ -20,8 +20,9 @@ _WHERE = "train, data"
 def as_images(dataset: Any, classes: Sequence[str] | None = None) -> ImageDataset:
     """`dataset` itself, or a view of a torch dataset whose items are (image, label).
 
-    Images are tensors [C,H,W] of one shape, uint8 0..255 or floating, read anew for every batch, so
-    that the random transforms of a dataset stay random. Labels are whole numbers from 0, taken from
+    Images are tensors [C,H,W] (signals [C,L], volumes [C,D,H,W]) of one shape, uint8 0..255 or
+    floating, read anew for every batch, so that the random transforms of a dataset stay random.
+    Shorter signals end with NaN, see `SignalDataset`. Labels are whole numbers from 0, taken from
     the attribute `targets`, as torchvision has it, or else read once from all items.
 
     classes: names, where the dataset has no attribute `classes`; without any, they are numbers.
@@ -56,9 +57,8 @@ class _TorchImages(ImageDataset):
         self.labels = labels.long()
 
     @property
-    def in_shape(self) -> tuple[int, int, int]:
-        channels, height, width = self._in_shape
-        return channels, height, width
+    def in_shape(self) -> tuple[int, ...]:
+        return self._in_shape
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         images, labels = self.batch([index])
@@ -92,11 +92,11 @@ def _item(dataset: Any, index: int) -> tuple[Tensor, Any]:
             "dataset in one whose __getitem__ returns that pair"
         )
     image, label = item
-    if not isinstance(image, Tensor) or image.ndim != 3:
+    if not isinstance(image, Tensor) or image.ndim not in (2, 3, 4):
         got = f"shape {list(image.shape)}" if isinstance(image, Tensor) else type(image).__name__
         raise ValueError(
-            f"{_WHERE}, item {index}: expected an image tensor [C,H,W]; got {got}; give the "
-            "dataset a transform to tensors"
+            f"{_WHERE}, item {index}: expected an image tensor [C,H,W], a signal [C,L] or a "
+            f"volume [C,D,H,W]; got {got}; give the dataset a transform to tensors"
         )
     return image, label
 

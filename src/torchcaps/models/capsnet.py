@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from torchcaps.models.explanation import Explanation
+from torchcaps.models.explanation import Explanation, explain_layer
 from torchcaps.models.model import Model, Output, ScoreKind
 from torchcaps.models.receptive_field import Window, receptive_field
 from torchcaps.nn import (
@@ -21,7 +21,6 @@ from torchcaps.nn import (
 )
 from torchcaps.nn.sizes import conv_output
 from torchcaps.ops import Capsules, check_labels, lengths, mask_capsules, select_capsule
-from torchcaps.ops.precision import at_least_float32
 from torchcaps.options import check_choice, check_sizes
 
 Style = Literal["series", "sabour2017"]
@@ -183,27 +182,16 @@ class CapsNet(Model):
     def explain(
         self, images: Float[Tensor, "B C H W"], iterations: int | None = None
     ) -> Explanation:
-        children = self.primary_capsules(images)
-        history = self.capsules.explain(children, iterations).history
-        assert history is not None
-        algorithm = self.capsules.routing.algorithm()
-        each = (algorithm.votes_each, -1)
-        votes = at_least_float32(self.capsules.votes(children)).unflatten(-1, each).mean(-2)
-
-        def gather(couplings: Tensor) -> tuple[Tensor, Tensor]:
-            return self.capsules.gather(children, couplings)
-
         windows = [
             Window(conv.kernel_size[0], conv.stride[0], int(conv.padding[0]))
             for conv in (self.stem, self.primary.conv)
         ]
         field = receptive_field(windows, *self.in_shape[1:])
-        leaky = bool(self.capsules.routing.options.get("leaky"))
-        return Explanation(children, votes, history, gather, field, leaky, algorithm.sums_over)
+        return explain_layer(self.capsules, self.primary_capsules(images), field, iterations)
 
 
 def _make_decoder(
-    kind: str, in_dim: int, out_shape: tuple[int, int, int], width: int
+    kind: str, in_dim: int, out_shape: tuple[int, ...], width: int
 ) -> nn.Module | None:
     if kind == "mlp":
         return MLPDecoder(in_dim, out_shape, (width, 2 * width))

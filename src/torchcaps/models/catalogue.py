@@ -50,11 +50,26 @@ _add(
     "rotation-equivariant: its poses rotate with the image, by construction",
     "equivariant_capsnet:EquivariantCapsNet",
 )
+_add(
+    "capsnet_resnet",
+    "a residual network with class capsules, for colour pictures of 64 to 256 pixels",
+    "capsnet_resnet:CapsNetResNet",
+)
 _add("cnn", "the series' CNN: two convolutions with max-pooling", "cnn:CNN")
 _add(
     "pooled_cnn",
     "control of capsnet_small: its convolutions, pooled, as many parameters",
     "pooled_cnn:PooledCNN",
+)
+_add(
+    "capsnet1d",
+    "signals and sequences, of varying length too",
+    "capsnet1d:CapsNet1d",
+)
+_add(
+    "cnn1d",
+    "control of capsnet1d: its convolutions, pooled, as many parameters",
+    "cnn1d:CNN1d",
 )
 
 

@@ -252,9 +252,7 @@ def _geometry_for(pixels: int) -> tuple[tuple[int, int, int], int]:
     return next((kernels, border) for least, kernels, border in GEOMETRIES if pixels >= least)
 
 
-def _decoder(
-    kind: str, in_dim: int, out_shape: tuple[int, int, int], width: int
-) -> nn.Module | None:
+def _decoder(kind: str, in_dim: int, out_shape: tuple[int, ...], width: int) -> nn.Module | None:
     if kind == "none":
         return None
     if kind == "conv":

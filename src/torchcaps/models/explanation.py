@@ -7,6 +7,8 @@ from typing import Literal
 from torch import Tensor
 
 from torchcaps.models.receptive_field import ReceptiveField
+from torchcaps.nn import DenseCapsules
+from torchcaps.ops.precision import at_least_float32
 
 # Couplings [..., B, I, J] to what they make of the votes: poses [..., B, J, D], scores [..., B, J].
 Gather = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -33,3 +35,20 @@ class Explanation:
     field: ReceptiveField
     leaky: bool = False
     sums_over: Literal["parents", "children"] | None = "parents"
+
+
+def explain_layer(
+    layer: DenseCapsules, children: Tensor, field: ReceptiveField, iterations: int | None
+) -> Explanation:
+    """How `layer` routes these children, with its own number of iterations or another."""
+    history = layer.explain(children, iterations).history
+    assert history is not None
+    algorithm = layer.routing.algorithm()
+    each = (algorithm.votes_each, -1)
+    votes = at_least_float32(layer.votes(children)).unflatten(-1, each).mean(-2)
+
+    def gather(couplings: Tensor) -> tuple[Tensor, Tensor]:
+        return layer.gather(children, couplings)
+
+    leaky = bool(layer.routing.options.get("leaky"))
+    return Explanation(children, votes, history, gather, field, leaky, algorithm.sums_over)

@@ -8,6 +8,7 @@ from huggingface_hub import PyTorchModelHubMixin
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from torchcaps.data import ImageDataset
 from torchcaps.models.explanation import Explanation
 from torchcaps.nn.routing_module import ScoreKind
 from torchcaps.ops import select_capsule
@@ -16,6 +17,13 @@ from torchcaps.ops.precision import at_least_float32
 # Layers that several models have: the J class capsules, and the one of the image's class.
 POSES = "class poses"
 POSE = "pose of the class"
+
+# The shape of an input by its number of axes of positions.
+_SHAPES = {
+    1: "(channels, length)",
+    2: "(channels, height, width)",
+    3: "(channels, depth, height, width)",
+}
 
 
 class Output(NamedTuple):
@@ -46,26 +54,29 @@ class Model(
     """
 
     name: str
+    axes: tuple[int, ...] = (2,)
+    """How many axes of positions an input may have: 1 of a signal, 2 of an image, 3 of a volume."""
     score_kind: ScoreKind = "logits"
     orientations: int | None = None
     """Orientations at which a pose holds a vector each, if the model's poses are so arranged."""
     window: float = 180.0
     """Degrees on either side of upright within which `angle` looks."""
 
-    def __init__(self, in_shape: tuple[int, int, int], num_classes: int) -> None:
+    def __init__(self, in_shape: tuple[int, ...], num_classes: int) -> None:
         super().__init__()
-        if len(in_shape) != 3 or min(in_shape) < 1:
+        if len(in_shape) - 1 not in self.axes or min(in_shape) < 1:
+            expected = " or ".join(_SHAPES[axes] for axes in self.axes)
             raise ValueError(
-                f"{type(self).__name__}, in_shape: expected (channels, height, width), "
-                f"all at least 1; got {tuple(in_shape)}; take a dataset's in_shape"
+                f"{type(self).__name__}, in_shape: expected {expected}, "
+                f"all at least 1; got {tuple(in_shape)}; take a dataset's in_shape and a model for "
+                "such inputs, as `torchcaps models` lists them"
             )
         if num_classes < 1:
             raise ValueError(
                 f"{type(self).__name__}, num_classes: expected at least 1; got {num_classes}; "
                 "take a dataset's num_classes"
             )
-        channels, height, width = in_shape
-        self.in_shape, self.num_classes = (channels, height, width), num_classes
+        self.in_shape, self.num_classes = tuple(in_shape), num_classes
         self.rename(self.name)
 
     def rename(self, name: str) -> None:
@@ -160,14 +171,17 @@ class Model(
         """Layers by name as functions of the orientation, which a rotation of the image shifts
         along n (`ops.rotate_pose`); None for a model that is not rotation-equivariant."""
 
+    def prepare(self, dataset: ImageDataset) -> None:
+        """Take from the training data what the model must know of them before its first step:
+        nothing, unless it says so."""
+
     def check_images(self, images: Tensor) -> None:
         """Raise a `ValueError` unless `images` is `[B, *in_shape]` in a floating dtype."""
-        channels, height, width = self.in_shape
-        if images.ndim != 4 or tuple(images.shape[1:]) != self.in_shape:
+        if images.ndim != len(self.in_shape) + 1 or tuple(images.shape[1:]) != self.in_shape:
+            expected, got = ", ".join(map(str, self.in_shape)), tuple(images.shape)
             raise ValueError(
-                f"{type(self).__name__}, images: expected [B, {channels}, {height}, {width}]; "
-                f"got {tuple(images.shape)}; resize the images, add the batch axis, or build the "
-                "model with their in_shape"
+                f"{type(self).__name__}, images: expected [B, {expected}]; got {got}; resize the "
+                "images, add the batch axis, or build the model with their in_shape"
             )
         if not images.is_floating_point():
             raise ValueError(

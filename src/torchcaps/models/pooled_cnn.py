@@ -40,10 +40,10 @@ class PooledCNN(Model):
         decoder_width: int = 128,
     ) -> None:
         super().__init__(in_shape, num_classes)
-        channels, height, width = self.in_shape
+        channels, height, width = in_shape
         with torch.device("meta"):  # only counted
             capsnet = CapsNet(
-                self.in_shape,
+                in_shape,
                 num_classes,
                 stem_channels=stem_channels,
                 kernel_size=kernel_size,

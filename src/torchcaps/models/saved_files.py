@@ -22,7 +22,7 @@ class _Config:
     """The types of `BASIC`; `create_model` checks the others."""
 
     model: str
-    in_shape: tuple[int, int, int]
+    in_shape: tuple[int, ...]
     num_classes: int
     classes: list[str] | None
     gain: float | None

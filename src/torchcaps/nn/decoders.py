@@ -14,7 +14,7 @@ class MLPDecoder(nn.Sequential):
     """
 
     def __init__(
-        self, in_dim: int, out_shape: tuple[int, int, int], hidden: tuple[int, ...] = (512, 1024)
+        self, in_dim: int, out_shape: tuple[int, ...], hidden: tuple[int, ...] = (512, 1024)
     ) -> None:
         widths = (in_dim, *hidden)
         layers: list[nn.Module] = []
@@ -32,7 +32,7 @@ class ConvDecoder(nn.Module):
     Shapes: `[B, in_dim] -> [B, *out_shape]`, any height and width, pixels in [0, 1].
     """
 
-    def __init__(self, in_dim: int, out_shape: tuple[int, int, int], channels: int = 64) -> None:
+    def __init__(self, in_dim: int, out_shape: tuple[int, ...], channels: int = 64) -> None:
         super().__init__()
         image_channels, height, width = out_shape
         quarter = (channels, -(-height // 4), -(-width // 4))

@@ -31,8 +31,8 @@ class DenseCapsules(CapsuleLayer):
         transform: "dense", a D x E matrix for each pair; "matrix", poses are square matrices
             (E = D = q * q), multiplied from the right by a q x q matrix for each pair.
         positions: children of one type that share their transforms; 1 gives each child its own.
-            With `positions=in_capsules` all children share them, and any number of children is
-            taken if the routing has no parameters for each.
+            With more than 1, children at any number of positions are taken if the routing has no
+            parameters for each.
         init_std: standard deviation of the transforms at the start. The series takes 0.01, the
             authors 0.1; None chooses it so that parents start with lengths of 0.5 to 0.75 whatever
             I, J, D, the routing and its iterations (taking children of length 1/2).
@@ -76,14 +76,12 @@ class DenseCapsules(CapsuleLayer):
         if routing != "dynamic":
             remedy = "leave it out, or take routing='dynamic'"
             refuse_options(own, "of dynamic routing", remedy, "DenseCapsules")
-        options = {**own, **(routing_options or {})}
-        if iterations is not None:
-            options["iterations"] = iterations
         super().__init__(
             (in_capsules, in_dim, out_capsules, out_dim),
             in_capsules // positions,
             routing=routing,
-            routing_options=options,
+            routing_options={**own, **(routing_options or {})},
+            iterations=iterations,
             transform=transform,
             init_std=init_std,
             backend=backend,
@@ -126,6 +124,7 @@ class DenseCapsules(CapsuleLayer):
     ) -> Capsules:
         """Parents' poses and activations, whatever the routing."""
         self._check(u)
+        check_mask("DenseCapsules", mask, u)
         return route_children(
             self.routing.algorithm(),
             u,
@@ -197,13 +196,18 @@ class DenseCapsules(CapsuleLayer):
         return self.votes(u) if self.routing.casts_votes else u.unsqueeze(2)
 
     def _check(self, u: Tensor) -> None:
-        any_number = self.positions == self.in_capsules > 1 and not self.routing.per_child
         wrong = u.ndim != 3 or u.shape[2] != self.in_dim
-        if wrong or (u.shape[1] != self.in_capsules and not any_number):
+        types = self.in_capsules // self.positions if self.takes_any_number else 0
+        if wrong or (u.shape[1] != self.in_capsules and (not types or u.shape[1] % types)):
             raise ValueError(
                 f"DenseCapsules, u: expected children [B, {self.in_capsules}, {self.in_dim}]; "
                 f"got {tuple(u.shape)}; the layer was built for another image size or layer below"
             )
+
+    @property
+    def takes_any_number(self) -> bool:
+        """Whether children of its types may stand at any number of positions."""
+        return self.positions > 1 and not self.routing.per_child
 
     @property
     def bias(self) -> Tensor | None:

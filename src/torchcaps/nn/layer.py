@@ -1,7 +1,7 @@
 """What every layer of capsules has: transforms and a routing."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -10,9 +10,19 @@ from torchcaps.nn.routing import ROUTINGS
 from torchcaps.nn.routing_module import RoutingModule
 from torchcaps.ops import Capsules, lengths
 from torchcaps.ops.routing.backend import TRANSFORMS
-from torchcaps.ops.routing.whole import check_mask
 from torchcaps.options import check_choice
 from torchcaps.quoting import quote
+
+
+class LayerOptions(TypedDict, total=False):
+    """What every layer may be told beside its sizes, see `DenseCapsules`."""
+
+    routing: str | RoutingModule
+    routing_options: Mapping[str, Any] | None
+    iterations: int | None
+    transform: str
+    init_std: float | None
+    backend: str
 
 
 class CapsuleLayer(nn.Module):
@@ -21,8 +31,8 @@ class CapsuleLayer(nn.Module):
 
     Args:
         sizes: I, E, J, D as the routing sees them.
-        routing, routing_options, transform, init_std, backend: see `DenseCapsules`.
         rows: of `weight`.
+        Others: see `DenseCapsules`.
     """
 
     weight: nn.Parameter
@@ -32,26 +42,26 @@ class CapsuleLayer(nn.Module):
         sizes: tuple[int, int, int, int],
         rows: int,
         *,
-        routing: str | RoutingModule,
-        routing_options: Mapping[str, Any],
-        transform: str,
-        init_std: float | None,
-        backend: str,
+        routing: str | RoutingModule = "dynamic",
+        routing_options: Mapping[str, Any] | None = None,
+        iterations: int | None = None,
+        transform: str = "dense",
+        init_std: float | None = None,
+        backend: str = "auto",
     ) -> None:
         super().__init__()
         check_choice(self._where, "transform", transform, list(TRANSFORMS))
+        options = dict(routing_options or {})
+        if iterations is not None:
+            options["iterations"] = iterations
         if isinstance(routing, RoutingModule):
-            refuse_options(
-                routing_options,
-                "of a named routing",
-                "give it to the module that is built already",
-                self._where,
-            )
+            remedy = "give it to the module that is built already"
+            refuse_options(options, "of a named routing", remedy, self._where)
             self.routing = routing
         else:
             check_choice(self._where, "routing", routing, list(ROUTINGS))
-            ROUTINGS[routing].check_options(routing_options)
-            self.routing = ROUTINGS[routing](*sizes, **routing_options)
+            ROUTINGS[routing].check_options(options)
+            self.routing = ROUTINGS[routing](*sizes, **options)
         children, self.in_dim, parents, self.out_dim = sizes
         self.transform, self.backend = transform, backend
         algorithm = self.routing.algorithm()
@@ -86,7 +96,6 @@ class CapsuleLayer(nn.Module):
         were given."""
         if "activations" not in self.routing.algorithm_class.needs:
             return None
-        check_mask(self._where, mask, u)
         # What stands at a masked child may have no length that can be differentiated.
         there = u if mask is None else u.masked_fill(~mask.unsqueeze(-1), 0)
         return lengths(there).clamp_max(1)

@@ -99,7 +99,7 @@ class CapsuleLoss(nn.Module):
     def forward(
         self,
         out: ModelOutput,
-        images: Float[Tensor, "B C H W"],
+        images: Float[Tensor, "B C *size"],
         labels: Integer[Tensor, " B"],
         weights: Float[Tensor, " B"] | None = None,
     ) -> Float[Tensor, ""]:
@@ -117,7 +117,7 @@ class ScoreCrossEntropy(nn.Module):
     def forward(
         self,
         out: ModelOutput,
-        images: Float[Tensor, "B C H W"],
+        images: Float[Tensor, "B C *size"],
         labels: Integer[Tensor, " B"],
         weights: Float[Tensor, " B"] | None = None,
     ) -> Float[Tensor, ""]:

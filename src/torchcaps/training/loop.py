@@ -72,7 +72,9 @@ class _Loop(RunState):
         )
 
     def begin(self) -> None:
-        """Decide on the precision once, on the main process, for all processes and resumptions."""
+        """Let the model see its data, and decide on the precision once, on the main process, for
+        all processes and resumptions."""
+        self.bare.prepare(self.train_set)
         images, labels = self.load(self.train_set, next(self.batches.epoch(0, start=0))[1])
         chosen = choose_precision(self.recipe.precision, self.bare, images, labels)
         torch.manual_seed(self.recipe.seed)

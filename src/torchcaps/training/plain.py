@@ -13,10 +13,9 @@ class PlainModel(Model):
     """`network`, which gives logits `[B, J]` for images, trained with cross entropy."""
 
     name = "plain"
+    axes = (1, 2, 3)
 
-    def __init__(
-        self, network: nn.Module, in_shape: tuple[int, int, int], num_classes: int
-    ) -> None:
+    def __init__(self, network: nn.Module, in_shape: tuple[int, ...], num_classes: int) -> None:
         super().__init__(in_shape, num_classes)
         self.network = network
 

@@ -34,6 +34,10 @@ class Precision(NamedTuple):
     def layout(self) -> torch.memory_format:
         return torch.channels_last if self.channels_last else torch.contiguous_format
 
+    def laid_out(self, images: Tensor) -> Tensor:
+        """Images in this layout; signals and volumes are left as they are."""
+        return images.to(memory_format=self.layout()) if images.ndim == 4 else images
+
     def lay_out(self, model: nn.Module) -> None:
         """Put the weights of the convolutions into this layout, in place."""
         model.to(memory_format=self.layout())  # pyright: ignore[reportCallIssue] (missing overload)
@@ -72,7 +76,7 @@ def step_seconds(
     """
     trial = copy.deepcopy(model)
     precision.lay_out(trial)
-    images = images.to(memory_format=precision.layout())
+    images = precision.laid_out(images)
     loss = trial.make_loss()
     times = []
     for _ in range(4):

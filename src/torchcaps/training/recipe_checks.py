@@ -56,8 +56,17 @@ def check_recipe(recipe: Recipe, choices: dict[str, tuple[str, ...]]) -> None:
         )
 
 
-def check_images(recipe: Recipe, in_shape: tuple[int, int, int]) -> None:
+def check_images(recipe: Recipe, in_shape: tuple[int, ...]) -> None:
     """Raise a `ValueError` for a change that images of this shape cannot take."""
+    changes = {name: value for name, value in recipe.augmentation()._asdict().items() if value}
+    changes = {name: value for name, value in changes.items() if value != "none"}
+    if len(in_shape) != 3:
+        for name, value in changes.items():
+            raise ValueError(
+                f"Recipe, {name}: expected none, since it changes pictures, and the inputs are "
+                f"{in_shape}; got {value}; leave it out"
+            )
+        return
     channels, side = in_shape[0], min(in_shape[1:])
     if recipe.shift >= side:
         raise ValueError(

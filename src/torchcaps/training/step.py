@@ -49,7 +49,7 @@ class Stepper:
         """The loss of a batch, whose images are changed first; `place` is its epoch and number."""
         epoch, batch = place
         images = self.augment(images, self.batches.generator(epoch, batch + 1))
-        images = images.to(memory_format=precision.layout())
+        images = precision.laid_out(images)
         with precision.autocast(images.device):
             out = model(images, labels)
         if self.class_weights is None:

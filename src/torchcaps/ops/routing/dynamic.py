@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from torchcaps.ops.lengths import lengths
 from torchcaps.ops.precision import at_least_float32, without_autocast
-from torchcaps.ops.routing.algorithm import Algorithm, Children
+from torchcaps.ops.routing.algorithm import Algorithm, Children, over_parents
 from torchcaps.ops.routing.moments import weighted
 from torchcaps.ops.routing.result import Routing
 from torchcaps.ops.squash import squash
@@ -78,8 +78,8 @@ def weighted_sum(couplings: Tensor, votes: Tensor, bias: Tensor | None) -> Tenso
 def routing_softmax(logits: Float[Tensor, "B I J"], leaky: bool) -> Float[Tensor, "B I J"]:
     """Couplings: softmax over the parents J, with a zero logit for the silent parent if leaky."""
     if leaky:
-        return F.pad(logits, (1, 0)).softmax(-1)[..., 1:]
-    return logits.softmax(-1)
+        return over_parents(F.pad(logits, (1, 0)))[..., 1:]
+    return over_parents(logits)
 
 
 def check_routing(
@@ -133,12 +133,19 @@ class Dynamic(Algorithm):
     def start(self, zeros: Tensor) -> tuple[Tensor, Tensor]:
         return zeros, zeros
 
-    def attend(self, children: Children, state: tuple[Tensor, Tensor], t: int) -> Tensor:
+    @property
+    def competes(self) -> bool:
+        return not self.leaky
+
+    def agree(self, children: Children, state: tuple[Tensor, Tensor], t: int) -> Tensor:
         votes, total = children.votes, state[0]
         if self.detach:
             votes, total = votes.detach(), total.detach()
         logits = torch.einsum("bijd,bjd->bij", votes, total)
-        return routing_softmax(logits if self.prior is None else logits + self.prior, self.leaky)
+        return logits if self.prior is None else logits + self.prior
+
+    def attend(self, children: Children, state: tuple[Tensor, Tensor], t: int) -> Tensor:
+        return routing_softmax(self.agree(children, state, t), self.leaky)
 
     def gather(self, children: Children, couplings: Tensor) -> Tensor:
         return weighted(couplings, children.votes)

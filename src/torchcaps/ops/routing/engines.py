@@ -20,7 +20,7 @@ FEW_BYTES = 1 << 26
 def run_whole(p: Problem) -> Capsules:
     """All votes at once."""
     p = p.unfolded()
-    given, dtype = _widened(p)
+    given, dtype = widened(p)
     votes = given.votes(TRANSFORMS[p.transform])
     r = route_votes(p.algorithm, votes, given.activations, u=given.u, mask=p.mask)
     return Capsules(r.poses.to(dtype), r.activations)
@@ -28,7 +28,7 @@ def run_whole(p: Problem) -> Capsules:
 
 def run_tiled(p: Problem) -> Capsules:
     """Tile by tile."""
-    given, dtype = _widened(p)
+    given, dtype = widened(p)
     with without_autocast(p.u.device):
         zeros = given.u.new_zeros(p.rows, *_parents(p))
         algorithm = p.algorithm.to(zeros.dtype)
@@ -54,7 +54,7 @@ def suits_tiles(p: Problem) -> bool:
     """Whether all votes would be large, and tiles possible."""
     parents, dim = _parents(p)
     size = p.rows * p.children * parents * dim * 4 * p.algorithm.copies
-    return size > FEW_BYTES and refuses_tiles(p) is None
+    return refuses_tiles(p) is None and size > FEW_BYTES  # a size may be a symbol in export
 
 
 def check(p: Problem) -> None:
@@ -81,7 +81,7 @@ def check(p: Problem) -> None:
     check_votes(p.algorithm, votes, activations, u, mask)
 
 
-def _widened(p: Problem) -> tuple[Given, torch.dtype]:
+def widened(p: Problem) -> tuple[Given, torch.dtype]:
     """What votes are made of, in float32 or wider, and the dtype of the poses: the wider one of the
     children and of what makes their votes."""
     makers = [p.weight] if p.weight is not None else p.algorithm.tensors().values()

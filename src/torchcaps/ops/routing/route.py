@@ -1,12 +1,13 @@
 """One door to routing: `route` picks a path and says once why a faster one was refused."""
 
 import warnings
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from torchcaps.ops.routing import dynamic_chunked, dynamic_triton, engines, reference
+from torchcaps.ops.routing import dynamic_chunked, dynamic_triton, engines, positions, reference
 from torchcaps.ops.routing.algorithm import Algorithm
 from torchcaps.ops.routing.backend import BACKENDS, Backend, Problem, plain_dynamic
 from torchcaps.ops.routing.dynamic import Dynamic, check_routing
@@ -95,12 +96,13 @@ def route_children(
 def route_windows(
     algorithm: Algorithm,
     u: Float[Tensor, "B T *size E"],
-    weight: Float[Tensor, "I J X Y"],
+    weight: Float[Tensor, "I J X Y"] | None,
     windows: Windows,
     activations: Float[Tensor, "B T *size"] | None = None,
     *,
     mask: Bool[Tensor, "B T *size"] | None = None,
     transform: str = "dense",
+    compete_over: Literal["types", "positions"] = "types",
     backend: str = "auto",
 ) -> Capsules:
     """Parents at every position of a map from the children in their windows, each window routed by
@@ -111,22 +113,26 @@ def route_windows(
         u, activations, mask: maps of T types of children, as `[B, T, *positions, E]`.
         weight: transforms of a window's children, child `k * T + t` being type t at offset k.
         windows: where they look, a `Windows`.
+        compete_over: among whom a child is divided: "types", the parents of one position, as if
+            each window had children of its own; or "positions", all parents of all positions
+            whose windows hold it, as in matrix capsules with EM routing. Then all votes are held.
 
     Returns:
         `Capsules(poses [B, J, *positions, D], activations [B, J, *positions])`.
     """
     problem = Problem(u, weight, algorithm, activations, mask, None, transform, windows)
     engines.check(problem)
-    if backend == "auto":
-        # The paths of dynamic routing are faster by more than windows are smaller than children.
-        problem = _without_mask(problem)
-        if plain_dynamic(problem._replace(windows=None)):
-            problem = problem.unfolded()
-    poses, sure = BACKENDS[choose(problem, backend)].run(problem)
-    split = (len(u), *windows.size)
-    return Capsules(
-        poses.unflatten(0, split).movedim(-2, 1), sure.unflatten(0, split).movedim(-1, 1)
-    )
+    if compete_over == "positions":
+        rows = positions.route_positions(problem)
+    else:
+        if backend == "auto":
+            # Dynamic routing's own paths save more time than windows save memory.
+            problem = _without_mask(problem)
+            if plain_dynamic(problem._replace(windows=None)):
+                problem = problem.unfolded()
+        rows = BACKENDS[choose(problem, backend)].run(problem)
+    poses, sure = (x.unflatten(0, (len(u), *windows.size)) for x in rows)
+    return Capsules(poses.movedim(-2, 1), sure.movedim(-1, 1))
 
 
 def choose(problem: Problem, backend: str = "auto") -> str:

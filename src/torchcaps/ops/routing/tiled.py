@@ -11,7 +11,7 @@ from torch.utils import _pytree as pytree
 from torchcaps.ops.precision import without_autocast
 from torchcaps.ops.routing.algorithm import Algorithm, Parents
 from torchcaps.ops.routing.moments import Moments
-from torchcaps.ops.routing.tiles import CPU_BUDGET, GPU_BUDGET, Given, Plan, combine, cut
+from torchcaps.ops.routing.tiles import Given, Plan, budget_of, combine, cut
 from torchcaps.ops.routing.windows import Tile, Windows
 from torchcaps.ops.transforms import transformed
 
@@ -25,7 +25,7 @@ def route_tiled(
 ) -> tuple[Tensor, Tensor]:
     """Poses and activations of the parents, which `zeros [B, J, D]` has the shape and dtype of; of
     windows, `[B * P, J, D]`."""
-    budget = CPU_BUDGET if zeros.device.type == "cpu" else GPU_BUDGET
+    budget = budget_of(zeros.device)
     row = zeros[0].numel() * zeros.element_size() * algorithm.copies
     positions = 1
     if windows is not None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
@@ -96,6 +97,11 @@ class Plan(NamedTuple):
         k -= len(Given._fields)
         of_children = k < len(self.names) and self.names[k] in self.algorithm.of_children
         return x[tile.children] if of_children and x.shape[0] > 1 else x
+
+
+def budget_of(device: torch.device) -> int:
+    """Bytes of all that a tile makes of its votes."""
+    return CPU_BUDGET if device.type == "cpu" else GPU_BUDGET
 
 
 def cut(

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from torchcaps.ops.routing.algorithm import Children
+from torchcaps.ops.routing.algorithm import Children, over_parents
 from torchcaps.ops.routing.result import Routing
 from torchcaps.ops.routing.scored import Scored
 from torchcaps.ops.routing.whole import route_votes
@@ -95,7 +95,7 @@ class VectorRouting(Scored):
             return x.new_full((*x.shape[:2], parents), 1 / parents)
         expected = (self._whiten(state) @ self.back) * self.to_child + self.child_bias  # [B, J, E]
         match = torch.addcmul(self.sharpness_bias, self.sharpness, x @ expected.mT)
-        return F.logsigmoid(match).softmax(-1)
+        return over_parents(F.logsigmoid(match))
 
     def gather(self, children: Children, couplings: Tensor) -> tuple[Tensor, Tensor]:
         u = children.votes.squeeze(2)
