@@ -1,4 +1,4 @@
-"""Every routing on a CPU, all votes at once and tile by tile:
+"""Every routing on a CPU, as a textbook has it, all votes at once and tile by tile:
 `python benchmarks/routings.py [--quick] [--out DIR]`.
 
 Each routing and size is a row an engine: milliseconds forward and backward (minimum and median of
@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from ledger import Ledger
 from problems import TOLERANCE, Sizes
+from textbook import textbook
 from timing import Call, extra_megabytes, times
 from torchcaps.nn import ROUTINGS, DenseCapsules
 from torchcaps.ops import lengths
@@ -59,7 +60,9 @@ def measure(ledger: Ledger, name: str, sizes: Sizes, rounds: int) -> None:
     u = F.normalize(torch.randn(sizes.B, sizes.I, sizes.E), dim=-1).div(2).requires_grad_()
     a = lengths(u).detach()
     votes_bytes = 4.0 * sizes.B * sizes.I * sizes.J * sizes.D * layer.routing.algorithm().votes_each
-    engines = ["tiled"] if COPIES * votes_bytes > MOST_BYTES else ["whole", "tiled"]
+    engines = ["textbook", "whole", "tiled"]
+    if COPIES * votes_bytes > MOST_BYTES:
+        engines = ["tiled"]
     if "dynamic" in name:
         engines.append("auto")
     calls: dict[str, Call] = {e: partial(step, layer, u, a, e) for e in engines}
@@ -73,8 +76,11 @@ def measure(ledger: Ledger, name: str, sizes: Sizes, rounds: int) -> None:
 
 def step(layer: DenseCapsules, u: Tensor, a: Tensor, engine: str) -> list[Tensor]:
     """Poses and activations, then the gradients of children and parameters."""
-    layer.backend = engine
-    out = layer.route(u, a)
+    if engine == "textbook":
+        out = textbook(layer, u, a)
+    else:
+        layer.backend = engine
+        out = layer.route(u, a)
     leaves = [u, *(p for p in layer.parameters() if p.requires_grad)]
     total = out.poses.square().sum() + out.activations.sum()
     found = torch.autograd.grad(total, leaves, allow_unused=True)

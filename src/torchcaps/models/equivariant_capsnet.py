@@ -201,7 +201,9 @@ class EquivariantCapsNet(Model):
             return poses, self.scores(self.capsules.to_orientations(poses))
 
         field = receptive_field(self._windows(), *self.in_shape[1:])
-        return Explanation(children, votes, history, gather, field, self.capsules.leaky)
+        leaky = self.capsules.leaky
+        sums_over = None if leaky else "parents"
+        return Explanation(children, votes, history, gather, field, leaky, sums_over)
 
     def orientation_features(
         self, images: Float[Tensor, "B C H W"]

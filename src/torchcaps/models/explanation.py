@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor
 
@@ -24,6 +25,7 @@ class Explanation:
         the votes.
     field: which pixels each child sees.
     leaky: part of a child's couplings may go to no parent.
+    sums_over: what couplings add up to 1 over; None where they need not.
     """
 
     children: Tensor
@@ -32,6 +34,7 @@ class Explanation:
     gather: Gather
     field: ReceptiveField
     leaky: bool = False
+    sums_over: Literal["parents", "children"] | None = "parents"
 
 
 def explain_layer(
@@ -40,11 +43,12 @@ def explain_layer(
     """How `layer` routes these children, with its own number of iterations or another."""
     history = layer.explain(children, iterations).history
     assert history is not None
-    each = layer.routing.algorithm().votes_each
-    votes = at_least_float32(layer.votes(children)).unflatten(-1, (each, -1)).mean(-2)
+    algorithm = layer.routing.algorithm()
+    each = (algorithm.votes_each, -1)
+    votes = at_least_float32(layer.votes(children)).unflatten(-1, each).mean(-2)
 
     def gather(couplings: Tensor) -> tuple[Tensor, Tensor]:
         return layer.gather(children, couplings)
 
     leaky = bool(layer.routing.options.get("leaky"))
-    return Explanation(children, votes, history, gather, field, leaky)
+    return Explanation(children, votes, history, gather, field, leaky, algorithm.sums_over)

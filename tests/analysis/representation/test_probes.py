@@ -15,6 +15,7 @@ from torchcaps.analysis.representation.representations import layers
 from torchcaps.analysis.representation.ridge import Splits
 
 N = (300, 150, 300)
+AB = ("a", "b")
 
 
 def noise(*shape, seed=0):
@@ -32,7 +33,7 @@ def posed():
             "fixed": torch.full((count,), 7.0),
         }
         images = noise(count, 1, 4, 4, seed=seed + 20)
-        found.append(PoseTargets(images, torch.arange(count) % 2, quantities))
+        found.append(PoseTargets(images, torch.arange(count) % 2, quantities, AB))
     return Splits(*found)
 
 
@@ -89,7 +90,7 @@ def test_a_quantity_is_read_the_same_whatever_else_is_read(posed):
     """The penalty is chosen for each by itself: noise in one shrinks no other reader."""
 
     def only(part):
-        return PoseTargets(part.images, part.labels, {"size": part.quantities["size"]})
+        return part._replace(quantities={"size": part.quantities["size"]})
 
     x = features(posed, lambda q, labels, k: q[:, 1:] + 9 * noise(len(q), 140, seed=60 + k))
     alone = probe(x, Splits(*map(only, posed)), width=2)
@@ -99,9 +100,7 @@ def test_a_quantity_is_read_the_same_whatever_else_is_read(posed):
 
 def test_the_mean_to_be_beaten_is_that_of_the_test_part(posed):
     size = posed.test.quantities["size"] + 100
-    later = PoseTargets(
-        posed.test.images, posed.test.labels, {**posed.test.quantities, "size": size}
-    )
+    later = posed.test._replace(quantities={**posed.test.quantities, "size": size})
     x = features(posed, lambda q, labels, k: noise(len(q), 3, seed=50 + k))
     assert probe(x, Splits(posed.train, posed.validation, later), width=3).whole["size"] < -5000
 
@@ -148,6 +147,7 @@ def test_a_class_without_images_to_fit_on_is_refused(posed):
         posed.train.images[one],
         posed.train.labels[one],
         {name: values[one] for name, values in posed.train.quantities.items()},
+        AB,
     )
     lacking = Splits(fitted, posed.validation, posed.test)
     with pytest.raises(ValueError, match="got none of class 1 to fit on or to choose by; take mor"):
@@ -158,13 +158,23 @@ def test_a_class_without_images_to_fit_on_is_refused(posed):
 def test_a_model_is_probed_where_its_scores_are_read(name):
     torch.manual_seed(0)
     model = tc.create_model(name, (1, 8, 8), 2)
+    model.classes = AB
     found = []
     for seed, count in enumerate((160, 60, 40)):
         images = torch.rand(count, 1, 8, 8, generator=torch.Generator().manual_seed(seed))
-        found.append(PoseTargets(images, torch.arange(count) % 2, {"ink": images.mean((1, 2, 3))}))
+        ink = {"ink": images.mean((1, 2, 3))}
+        found.append(PoseTargets(images, torch.arange(count) % 2, ink, AB))
     known = Splits(*found)
     with torch.no_grad():
         last = [list(layers(model, part.images, part.labels).values())[-1] for part in known]
     assert measure_probes(model, known, width=16) == probe(Splits(*last), known, width=16)
     assert measure_probes(model, known, width=16).numbers == {"capsnet_small": 16, "cnn": 128}[name]
     assert measure_pixels(known, width=64).whole["ink"] == pytest.approx(1, abs=1e-6)
+    # The same classes, numbered in another order.
+    other = Splits(*(part._replace(labels=1 - part.labels, classes=AB[::-1]) for part in known))
+    assert measure_probes(model, other, width=16).whole == pytest.approx(
+        measure_probes(model, known, width=16).whole
+    )
+    strange = Splits(*(part._replace(classes=("a", "c")) for part in known))
+    with pytest.raises(ValueError, match="measure_probes: expected the classes that the model was"):
+        measure_probes(model, strange, width=16)

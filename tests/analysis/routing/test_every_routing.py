@@ -1,5 +1,7 @@
 """What analysis says of routing, in a network under each of the routings."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -83,6 +85,22 @@ def test_uniform_couplings_are_uniform_in_every_routing(model, images):
         explained = model.explain(batch)
         predicted = explained.gather(torch.full_like(explained.couplings[0], 1 / 4))[1].argmax(-1)
     assert found.accuracy == pytest.approx((predicted == labels).double().mean().item())
+
+
+def test_couplings_that_no_routing_found_add_up_as_its_own(model, images, monkeypatch):
+    tried, explain = [], model.explain
+
+    def spied(batch, iterations=None):
+        found = explain(batch, iterations)
+        return replace(found, gather=lambda c: (tried.append(c), found.gather(c))[1])
+
+    monkeypatch.setattr(model, "explain", spied)
+    measure_routing(model, images, up_to=1, batch_size=23)
+    *_, uniform, random, _ = tried
+    axis = -2 if model.capsules.routing.algorithm().sums_over == "children" else -1
+    for couplings in (uniform, random):
+        sums = couplings.sum(axis)
+        torch.testing.assert_close(sums, torch.ones_like(sums))
 
 
 def test_controls_have_couplings_that_no_image_changes(images):

@@ -1,5 +1,7 @@
 """Routing in networks whose couplings, or whose answers under other couplings, are known."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -133,14 +135,23 @@ def test_random_couplings_follow_the_seed_and_change_answers(images):
     assert 0 < first.changed <= 1
 
 
-def test_random_couplings_are_drawn_evenly_from_the_simplex():
-    like = torch.zeros(4000, 3, 4)
-    drawn = _random(like, False, torch.Generator().manual_seed(0))
+def test_random_couplings_are_drawn_evenly_from_the_simplex(images):
+    explained = capsnet().explain(images.images[:1])
+    assert explained is not None
+
+    def draw(**adding_up):
+        found = replace(explained, couplings=torch.zeros(1, 4000, 3, 4), **adding_up)
+        return _random(found, torch.Generator().manual_seed(0))
+
+    drawn = draw(sums_over="parents")
     torch.testing.assert_close(drawn.sum(-1), torch.ones(4000, 3))
     assert drawn.mean().item() == pytest.approx(1 / 4)
     # The flat Dirichlet distribution has variance (J - 1) / J^2 / (J + 1).
     assert drawn.var().item() == pytest.approx(3 / 16 / 5, rel=0.02)
-    assert (_random(like, True, torch.Generator()).sum(-1) < 1).all()
+    assert (draw(leaky=True).sum(-1) < 1).all()
+    drawn = draw(sums_over="children")
+    torch.testing.assert_close(drawn.sum(-2), torch.ones(4000, 4))
+    assert drawn.var().item() == pytest.approx(2 / 9 / 4, rel=0.02)
 
 
 def test_a_network_without_votes_is_uniform_and_its_parents_dead(images):

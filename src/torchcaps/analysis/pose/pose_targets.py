@@ -23,11 +23,13 @@ _TRUTH_SEED = 1998  # of the faces whose poses are asked for; no network has see
 
 
 class PoseTargets(NamedTuple):
-    """N images with their classes, and the quantities by name, each `[N]`."""
+    """N images with their classes, and the quantities by name, each `[N]`; `classes` names the
+    labels 0, 1, ..."""
 
     images: Float[Tensor, "N C H W"]
     labels: Int[Tensor, " N"]
     quantities: Mapping[str, Float[Tensor, " N"]]
+    classes: tuple[str, ...]
 
 
 def moved(dataset: ImageDataset, times: int, *, seed: int) -> PoseTargets:
@@ -51,7 +53,7 @@ def moved(dataset: ImageDataset, times: int, *, seed: int) -> PoseTargets:
         dy=width * done["shift y"],
         shear=done["shear"],
     )
-    return PoseTargets(turned, labels, done)
+    return PoseTargets(turned, labels, done, dataset.classes)
 
 
 def drawn(count: int, *, start: int = 0) -> PoseTargets:
@@ -71,4 +73,5 @@ def drawn(count: int, *, start: int = 0) -> PoseTargets:
         "shift y": y,
         "thickness": scene.thickness,
     }
-    return PoseTargets(drawing.images, torch.tensor([names.index(f) for f in scene.figures]), known)
+    labels = torch.tensor([names.index(f) for f in scene.figures])
+    return PoseTargets(drawing.images, labels, known, names)

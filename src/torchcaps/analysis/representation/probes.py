@@ -16,7 +16,9 @@ from torchcaps.analysis.representation.ridge import (
     principal,
     variation,
 )
+from torchcaps.data import ImageDataset
 from torchcaps.models import Model
+from torchcaps.training.evaluation import label_for
 
 
 @dataclass(frozen=True)
@@ -110,10 +112,19 @@ def selectivity(x: Splits[Tensor], y: Splits[Tensor]) -> list[float]:
 
 def measure_probes(model: Model, posed: Splits[PoseTargets], *, width: int) -> Probed:
     """`probe` of the layer that the scores are read from: the pose of the label's class, or the
-    penultimate layer."""
+    penultimate layer. Labels are matched to the model's classes by name: see `label_for`."""
     last = layer_names(model)[-1]
-    parts = (represent(model, part.images, part.labels, only=(last,))[last] for part in posed)
+    parts = (
+        represent(model, part.images, _labels_for(model, part), only=(last,))[last]
+        for part in posed
+    )
     return probe(Splits(*parts), posed, width=width)
+
+
+def _labels_for(model: Model, part: PoseTargets) -> Tensor:
+    blank = torch.zeros(len(part.labels), 1, 1, 1)  # only labels and their names are looked at
+    named = ImageDataset(blank, part.labels, part.classes, name="posed")
+    return label_for(model, named, "measure_probes").labels
 
 
 def measure_pixels(posed: Splits[PoseTargets], *, width: int) -> Probed:

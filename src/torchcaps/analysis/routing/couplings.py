@@ -89,9 +89,9 @@ class CouplingSums:
 
 def shares(couplings: Float[Tensor, "*N J"]) -> Float[Tensor, "*N J"]:
     """What each parent gets of all that a child sends, for routings whose couplings do not sum to
-    one over the parents: self-attention, which adds a prior, and cluster routing, where they sum to
-    one over the children. A negative coupling counts as none; a child that sends nothing has no
-    preference.
+    one over the parents (`Algorithm.sums_over`): self-attention, which adds a prior, and cluster
+    routing, where they sum to one over the children. A negative coupling counts as none; a child
+    that sends nothing has no preference.
 
     >>> shares(torch.tensor([[1.0, 3.0, -2.0], [0.0, 0.0, 0.0]]))
     tensor([[0.2500, 0.7500, 0.0000],

@@ -33,8 +33,9 @@ class RoutingMeasures:
     trained with, which is `own`.
 
     replaced: tests without routing, the couplings being "uniform", "random"
-        (drawn for every image and child from all that sum to one, each as likely), or the "mean"
-        over all images of the model's own couplings.
+        (drawn for every image and child, or parent where they add up over the children, from all
+        that sum to one, each as likely), or the "mean" over all images of the model's own
+        couplings.
     dead_children, dead_parents: shares of the capsules whose length (of the parents, activation)
         is below 0.05 on every image.
     """
@@ -70,8 +71,8 @@ def measure_routing(
             found = _explained(model, dataset, indices, max(up_to, own))
             history = found.couplings
             sums.add(_with_silent(history, found.leaky))
-            uniform = routing_softmax(torch.zeros_like(history[0]), found.leaky)
-            tried = (*history, uniform, _random(history[0], found.leaky, generator))
+            uniform = _adding_up(torch.zeros_like(history[0]), found)
+            tried = (*history, uniform, _random(found, generator))
             scores = torch.stack([found.gather(couplings)[1] for couplings in tried])
             out = model(_images(model, dataset, indices))
             assert out.activations is not None
@@ -117,10 +118,18 @@ def _with_silent(history: Float[Tensor, "R B I J"], leaky: bool) -> Tensor:
     return torch.cat([history, (1 - history.sum(-1, keepdim=True)).clamp_min(0)], -1)
 
 
-def _random(like: Float[Tensor, "B I J"], leaky: bool, generator: torch.Generator) -> Tensor:
+def _random(found: Explanation, generator: torch.Generator) -> Float[Tensor, "B I J"]:
     """Couplings drawn uniformly from all that sum to one: exponential numbers over their sum."""
+    like = found.couplings[0]
     numbers = torch.empty(like.shape).exponential_(generator=generator)
-    return routing_softmax(numbers.log().to(like), leaky)
+    return _adding_up(numbers.log().to(like), found)
+
+
+def _adding_up(logits: Float[Tensor, "B I J"], found: Explanation) -> Float[Tensor, "B I J"]:
+    """The softmax over what the model's couplings add up to 1 over."""
+    if found.sums_over == "children":
+        return logits.softmax(-2)
+    return routing_softmax(logits, found.leaky)
 
 
 def _tests(predicted: Int[Tensor, "K N"], labels: Int[Tensor, " N"], own: int) -> list[RoutingTest]:

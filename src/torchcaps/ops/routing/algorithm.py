@@ -99,7 +99,7 @@ class Algorithm(ABC):
     def attend(self, children: Children, state: Parents, t: int) -> Float[Tensor, "B I J"]:
         """Couplings of these children in pass t."""
         logits = self.agree(children, state, t)
-        return uniform(children) if logits is None else logits.softmax(-1)
+        return uniform(children) if logits is None else over_parents(logits)
 
     @abstractmethod
     def gather(self, children: Children, couplings: Float[Tensor, "B I J"]) -> Parents:
@@ -160,3 +160,12 @@ def uniform(children: Children) -> Float[Tensor, "B I J"]:
     """Couplings before any agreement, 1/J each."""
     shape = children.votes.shape[:3]
     return children.votes.new_full(shape, 1 / max(shape[2], 1))
+
+
+def over_parents(logits: Float[Tensor, "*N J"]) -> Float[Tensor, "*N J"]:
+    """`logits.softmax(-1)`."""
+    # Over a last axis that fills no vector register PyTorch's kernel takes many times as long as
+    # over the first one.
+    if logits.device.type != "cpu" or logits.shape[-1] >= 16:
+        return logits.softmax(-1)
+    return logits.movedim(-1, 0).contiguous().softmax(0).movedim(0, -1).contiguous()

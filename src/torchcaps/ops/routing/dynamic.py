@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from torchcaps.ops.lengths import lengths
 from torchcaps.ops.precision import at_least_float32, without_autocast
-from torchcaps.ops.routing.algorithm import Algorithm, Children
+from torchcaps.ops.routing.algorithm import Algorithm, Children, over_parents
 from torchcaps.ops.routing.moments import weighted
 from torchcaps.ops.routing.result import Routing
 from torchcaps.ops.squash import squash
@@ -78,8 +78,8 @@ def weighted_sum(couplings: Tensor, votes: Tensor, bias: Tensor | None) -> Tenso
 def routing_softmax(logits: Float[Tensor, "B I J"], leaky: bool) -> Float[Tensor, "B I J"]:
     """Couplings: softmax over the parents J, with a zero logit for the silent parent if leaky."""
     if leaky:
-        return F.pad(logits, (1, 0)).softmax(-1)[..., 1:]
-    return logits.softmax(-1)
+        return over_parents(F.pad(logits, (1, 0)))[..., 1:]
+    return over_parents(logits)
 
 
 def check_routing(

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from torchcaps.ops.routing.moments import over
+from torchcaps.ops.routing.moments import agreement, deviations, over
 
 # Variances stay below this, so that votes of 1e18 give finite poses in float32.
 WIDEST = 1e30
@@ -17,9 +17,9 @@ def bounded_variance(scatter: Tensor, mass: Tensor) -> Tensor:
 def distances(votes: Tensor, mean: Tensor, precision: Tensor) -> Tensor:
     """`(votes_ij - mean_j)^T precision_j (votes_ij - mean_j)`, `[B, I, J]`, from `[B, I, J, D]`,
     `[B, J, D]` and a diagonal, `[B, J, D]`, or a matrix, `[B, J, D, D]`."""
-    apart = votes - mean.unsqueeze(1)
+    apart = deviations(votes, mean)
     if precision.ndim == mean.ndim:
-        return (apart.square() * precision.unsqueeze(1)).sum(-1)
+        return agreement(apart.square(), precision)
     return (torch.einsum("bijd,bjde->bije", apart, precision) * apart).sum(-1)
 
 

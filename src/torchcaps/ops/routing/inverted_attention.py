@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from torchcaps.ops.routing.algorithm import Children
-from torchcaps.ops.routing.moments import weighted
+from torchcaps.ops.routing.moments import agreement, weighted
 from torchcaps.ops.routing.result import Routing
 from torchcaps.ops.routing.scored import Scored
 from torchcaps.ops.routing.whole import route_votes
@@ -37,7 +36,7 @@ class InvertedAttention(Scored):
         if t == 0:
             return None
         asked = state / state.shape[-1] ** 0.5
-        return torch.einsum("bijd,bjd->bij", children.votes, asked)
+        return agreement(children.votes, asked)
 
     def gather(self, children: Children, couplings: Tensor) -> Tensor:
         return weighted(couplings, children.votes)

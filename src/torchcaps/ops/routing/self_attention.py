@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from torchcaps.ops.lengths import lengths
-from torchcaps.ops.routing.algorithm import Algorithm, Children
-from torchcaps.ops.routing.moments import weighted
+from torchcaps.ops.routing.algorithm import Algorithm, Children, over_parents
+from torchcaps.ops.routing.moments import agreement, weighted
 from torchcaps.ops.routing.result import Routing
 from torchcaps.ops.routing.whole import route_votes
 from torchcaps.ops.squash import unit_squash
@@ -58,7 +57,7 @@ class SelfAttention(Algorithm):
             return votes.new_ones(votes.shape[:3])
         longest = state.detach().abs().amax(-1, keepdim=True)
         near = state * (REACH / longest.clamp_min(REACH)) / votes.shape[-1] ** 0.5
-        couplings = torch.einsum("bijd,bjd->bij", votes, near).softmax(-1)
+        couplings = over_parents(agreement(votes, near))
         return couplings if self.prior is None else couplings + self.prior
 
     def gather(self, children: Children, couplings: Tensor) -> Tensor:

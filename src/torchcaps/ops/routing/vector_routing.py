@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from torchcaps.ops.routing.algorithm import Children
+from torchcaps.ops.routing.algorithm import Children, over_parents
 from torchcaps.ops.routing.result import Routing
 from torchcaps.ops.routing.scored import Scored
 from torchcaps.ops.routing.whole import route_votes
@@ -93,21 +94,20 @@ class VectorRouting(Scored):
         if t == 0:
             return x.new_full((*x.shape[:2], parents), 1 / parents)
         expected = (self._whiten(state) @ self.back) * self.to_child + self.child_bias  # [B, J, E]
-        match = self.sharpness * (x @ expected.mT) + self.sharpness_bias
-        return F.logsigmoid(match).softmax(-1)
+        match = torch.addcmul(self.sharpness_bias, self.sharpness, x @ expected.mT)
+        return over_parents(F.logsigmoid(match))
 
     def gather(self, children: Children, couplings: Tensor) -> tuple[Tensor, Tensor]:
         u = children.votes.squeeze(2)
-        x = u / max(self.children, 1) ** 0.5
-        gate = ((x * self.gate).sum(-1) + self.gate_bias).sigmoid().unsqueeze(-1)
+        shorter = max(self.children, 1) ** -0.5  # x = shorter * u is never made
+        gate = (shorter * (u * self.gate).sum(-1) + self.gate_bias).sigmoid().unsqueeze(-1)
         if children.activations is not None:
             gate = gate * children.activations.unsqueeze(-1)
-        used = gate * couplings
         use, ign = self.beta_use, self.beta_ign
         if self.use_weight is not None and self.ign_weight is not None:
             use, ign = use + u @ self.use_weight.T, ign + u @ self.ign_weight.T
-        credit = use * used - ign * (gate - used)
-        return credit.mT @ x, credit.sum(1).unsqueeze(-1)
+        credit = gate * torch.addcmul(-ign, use + ign, couplings)
+        return shorter * (credit.mT @ u), credit.sum(1).unsqueeze(-1)
 
     def update(self, statistics: tuple[Tensor, Tensor], state: Tensor, t: int) -> Tensor:
         pulled, credit = statistics
