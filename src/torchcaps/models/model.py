@@ -160,6 +160,10 @@ class Model(
         """Layers by name as functions of the orientation, which a rotation of the image shifts
         along n (`ops.rotate_pose`); None for a model that is not rotation-equivariant."""
 
+    def backbone_parameters(self) -> list[nn.Parameter]:
+        """Those below the capsules that may have a learning rate of their own; none by default."""
+        return []
+
     def check_images(self, images: Tensor) -> None:
         """Raise a `ValueError` unless `images` is `[B, *in_shape]` in a floating dtype."""
         channels, height, width = self.in_shape

@@ -80,15 +80,15 @@ def load_model(path_or_hub_id: str | Path, *, backbone: nn.Module | None = None)
 
 
 def _build(config: dict[str, Any], backbone: nn.Module | None) -> Model:
-    options = {key: value for key, value in config.items() if key not in BASIC}
     if config["model"] == BackboneCapsNet.name:
-        model = BackboneCapsNet.from_options(tuple(config["in_shape"]), backbone, options)
+        model: Model = BackboneCapsNet.from_config(backbone, config)
     elif backbone is not None:
         raise ValueError(
             f"load_model, backbone: expected none, since config.json says all of {config['model']}"
             f"; got {type(backbone).__name__}; leave it out"
         )
     else:
+        options = {key: value for key, value in config.items() if key not in BASIC}
         model = create_model(
             config["model"], tuple(config["in_shape"]), config["num_classes"], **options
         )
