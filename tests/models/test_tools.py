@@ -52,6 +52,10 @@ def test_a_hook_sees_every_convolution(small, data):
     assert sorted(seen) == sorted(convolutions(small))
 
 
+def doubled(layer, args, out):
+    return out + out
+
+
 def test_a_hook_sees_every_layer_with_parameters_and_may_change_what_it_gives(small, data):
     """But a routing module's, which are read by the algorithm it makes of them."""
     layers = {
@@ -69,7 +73,7 @@ def test_a_hook_sees_every_layer_with_parameters_and_may_change_what_it_gives(sm
     for handle in handles:
         handle.remove()
     first = next(iter(convolutions(small).values()))
-    first.register_forward_hook(lambda _, args, out: out + out)
+    first.register_forward_hook(doubled)
     assert not torch.equal(small(*data).scores, before)
 
 
