@@ -26,7 +26,7 @@ test-processors: $(READY)  ## all tests with the instructions of older and newer
 	done; done
 
 test-backbones: $(BACKBONES)  ## capsules on networks of torchvision, timm and transformers
-	OMP_NUM_THREADS=1 .venv-backbones/bin/pytest tests/backbones tests/docs/test_backbones.py
+	REQUIRE_BACKBONES=1 OMP_NUM_THREADS=1 .venv-backbones/bin/pytest tests/backbones
 
 lint: $(KERNELS)  ## style, types, floors
 	$(BIN)/ruff check .

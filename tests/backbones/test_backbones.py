@@ -2,8 +2,6 @@
 downloaded. `make test-backbones` has them in an environment of its own; elsewhere they are skipped.
 """
 
-import importlib
-
 import pytest
 import torch
 from torch import nn
@@ -14,40 +12,29 @@ from torchcaps.models import BackboneCapsNet
 from torchcaps.nn import CapsuleHead
 
 
-def installed(name):
-    """The package, or a skipped test. A torchvision for another build of torch raises a
-    `RuntimeError` on import, and timm needs torchvision."""
-    try:
-        return importlib.import_module(name)
-    except (ImportError, RuntimeError) as error:
-        pytest.skip(f"needs {name}: make test-backbones ({type(error).__name__}: {error})")
-
-
-def resnet18():
-    whole = installed("torchvision").models.resnet18()
+def resnet18(installed):
+    whole = installed("torchvision", "models").resnet18()
     return nn.Sequential(*list(whole.children())[:-2])  # without pooling and classes
 
 
-def mobilenet():
-    return installed("torchvision").models.mobilenet_v3_small().features
+def mobilenet(installed):
+    return installed("torchvision", "models").mobilenet_v3_small().features
 
 
-def timm_resnet():
-    return installed("timm").create_model("resnet10t", num_classes=0, global_pool="")
+def timm_resnet(installed):
+    return installed("timm", "create_model")("resnet10t", num_classes=0, global_pool="")
 
 
-def timm_swin():
+def timm_swin(installed):
     options = {"img_size": 64, "window_size": 2, "embed_dim": 12, "depths": (1, 1, 1, 1)}
-    timm = installed("timm")
-    return timm.create_model(
-        "swin_tiny_patch4_window7_224", num_classes=0, global_pool="", **options
-    )
+    create = installed("timm", "create_model")
+    return create("swin_tiny_patch4_window7_224", num_classes=0, global_pool="", **options)
 
 
-def timm_vit():
+def timm_vit(installed):
     options = {"img_size": 64, "embed_dim": 32, "depth": 2, "num_heads": 2}
-    timm = installed("timm")
-    return timm.create_model("vit_tiny_patch16_224", num_classes=0, global_pool="", **options)
+    create = installed("timm", "create_model")
+    return create("vit_tiny_patch16_224", num_classes=0, global_pool="", **options)
 
 
 class LastHiddenState(nn.Module):
@@ -61,11 +48,11 @@ class LastHiddenState(nn.Module):
         return self.network(pixel_values=images).last_hidden_state
 
 
-def transformers_vit():
-    transformers = installed("transformers")
+def transformers_vit(installed):
+    config, network = (installed("transformers", f"ViT{part}") for part in ("Config", "Model"))
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
-    config = transformers.ViTConfig(**sizes, intermediate_size=64, image_size=64)
-    return LastHiddenState(transformers.ViTModel(config, add_pooling_layer=False))
+    told = config(**sizes, intermediate_size=64, image_size=64)
+    return LastHiddenState(network(told, add_pooling_layer=False))
 
 
 # A backbone, whether its channels come last, and the features of 64 x 64 pixels.
@@ -80,13 +67,13 @@ BACKBONES = [
 
 
 @pytest.fixture(params=BACKBONES, ids=lambda each: each[0].__name__)
-def parts(request):
+def parts(request, installed):
     """A function that builds the backbone, and a head for its features."""
     make, last, shape = request.param
 
     def backbone():
         torch.manual_seed(0)
-        return make()
+        return make(installed)
 
     torch.manual_seed(1)
     return backbone, CapsuleHead(shape, 2, types=4, channels_last=last)
@@ -128,13 +115,13 @@ def test_it_is_trained_saved_and_loaded_with_the_backbones_weights(parts, freeze
     assert torch.equal(expected.scores, found.scores)
 
 
-def test_a_head_on_the_tokens_of_a_text_reads_no_padding():
+def test_a_head_on_the_tokens_of_a_text_reads_no_padding(installed):
     """`in_shape=(T, d)` says where transforms start; any number of tokens is taken."""
-    transformers = installed("transformers")
+    config, network = (installed("transformers", f"Bert{part}") for part in ("Config", "Model"))
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
-    config = transformers.BertConfig(vocab_size=50, intermediate_size=64, **sizes)
     torch.manual_seed(0)
-    bert = transformers.BertModel(config, add_pooling_layer=False)
+    told = config(vocab_size=50, intermediate_size=64, **sizes)
+    bert = network(told, add_pooling_layer=False)
     head = CapsuleHead((12, 32), 2, types=4, channels_last=True, share_positions=True)
     generator = torch.Generator().manual_seed(0)
     ids = torch.randint(2, 50, (16, 12), generator=generator)

@@ -14,11 +14,9 @@ from torchcaps.cli.options import read
 
 TEXT = (Path(__file__).parents[2] / "docs" / "backbones.md").read_text()
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", TEXT, re.DOTALL)
-OTHERS = ("torchvision", "timm", "transformers")
+OTHERS = ("torchvision", "timm", "transformers")  # see tests/backbones/test_page.py
 PYTHON = [block for kind, block in BLOCKS if kind == "python"]
 OWN = [block for block in PYTHON if not block.startswith(tuple(f"import {x}" for x in OTHERS))]
-# What the networks of others need: the first imports of the page.
-START = "import torch\nfrom torch import nn\nimport torchcaps as tc\n"
 
 
 def test_the_table_has_every_option_with_its_default():
@@ -55,18 +53,3 @@ def test_the_routings_of_a_fixed_number_are_all_named():
     for name in tc.nn.ROUTINGS:
         head = tc.nn.CapsuleHead((5, 6), 2, routing=name, share_positions=True)
         assert (f"`{name}`" in told) != head.capsules.takes_any_number, name
-
-
-@pytest.mark.parametrize("other", OTHERS)
-def test_the_python_on_networks_of_others_runs(other):
-    try:
-        __import__(other)
-    except (ImportError, RuntimeError) as error:
-        pytest.skip(f"needs {other}: make test-backbones ({type(error).__name__})")
-    (block,) = (block for block in PYTHON if block.startswith(f"import {other}"))
-    names = {}
-    exec(START + block, names)
-    if "model" in names:
-        assert names["model"](torch.rand(2, 3, 224, 224)).scores.shape == (2, 10)
-    else:
-        assert names["scores"].shape == (4, 2)
