@@ -4,12 +4,16 @@ import copy
 
 import pytest
 import torch
-from torch import nn
+from torch import distributed, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import DTensor
 from torch.func import functional_call
 from torch.nn.utils import parametrizations, prune
 
 import torchcaps as tc
 from torchcaps.nn import DenseCapsules, EquivariantCapsules, GroupConv2d, LiftingConv2d
+from torchcaps.nn.routing_module import RoutingModule
 
 
 @pytest.fixture
@@ -46,6 +50,31 @@ def test_a_hook_sees_every_convolution(small, data):
         layer.register_forward_hook(lambda _, args, out, name=name: seen.append(name))
     small(*data)
     assert sorted(seen) == sorted(convolutions(small))
+
+
+def doubled(layer, args, out):
+    return out + out
+
+
+def test_a_hook_sees_every_layer_with_parameters_and_may_change_what_it_gives(small, data):
+    """But a routing module's, which are read by the algorithm it makes of them."""
+    layers = {
+        name: layer
+        for name, layer in small.named_modules()
+        if layer._parameters and not isinstance(layer, RoutingModule)
+    }
+    before, seen = small(*data).scores, []
+    handles = [
+        layer.register_forward_hook(lambda _, args, out, name=name: seen.append(name))
+        for name, layer in layers.items()
+    ]
+    assert torch.equal(small(*data).scores, before)
+    assert {*seen} == {*layers}
+    for handle in handles:
+        handle.remove()
+    first = next(iter(convolutions(small).values()))
+    first.register_forward_hook(doubled)
+    assert not torch.equal(small(*data).scores, before)
 
 
 def test_a_call_with_other_parameters_answers_as_if_they_were_its_own(small, data):
@@ -87,6 +116,28 @@ def test_parametrised_weights_are_read_in_every_call_and_train(small, data, norm
             for p in layer.get_submodule("parametrizations.weight").parameters():
                 p.add_(torch.rand_like(p))
             assert not torch.equal(answer(small, data), numbers)
+
+
+@pytest.fixture
+def one_process(tmp_path):
+    """A group of this process alone."""
+    store = f"file://{tmp_path / 'store'}"
+    distributed.init_process_group("gloo", init_method=store, rank=0, world_size=1)
+    yield init_device_mesh("cpu", (1,))
+    distributed.destroy_process_group()
+
+
+@pytest.mark.filterwarnings("ignore:FSDP2-wrapped module")
+def test_sharded_weights_train_as_whole_ones_do_and_are_saved_whole(
+    small, data, one_process, tmp_path
+):
+    sharded = fully_shard(copy.deepcopy(small), mesh=one_process)
+    assert all(isinstance(p, DTensor) for p in sharded.parameters())
+    for model in (small, sharded):
+        train(model, data)
+    found = tc.load_model(tc.save_model(sharded, tmp_path)).state_dict()
+    for name, value in small.state_dict().items():
+        torch.testing.assert_close(found[name], value)
 
 
 @pytest.fixture

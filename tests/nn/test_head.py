@@ -21,7 +21,7 @@ def draw(*shape, seed=1):
 
 
 @pytest.mark.parametrize("share", [True, False], ids=["shared", "own"])
-@pytest.mark.parametrize("size", [(3, 5), (7,)], ids=["map", "line"])
+@pytest.mark.parametrize("size", [(3, 5), (7,), (2, 3, 2)], ids=["map", "line", "volume"])
 def test_it_is_what_loops_over_types_and_positions_make(size, share):
     """Uniform couplings, written out: a product for each type, position and parent."""
     layer = head((6, *size), 2, routing="uniform", share_positions=share).double()
@@ -143,10 +143,10 @@ def test_it_is_built_again_from_its_configuration(routing):
         (
             ((6,), 2),
             {},
-            r"in_shape: expected \(C, \*size\) of a map or of tokens, .* got \(6,\); t",
+            r"in_shape: expected \(C, \*size\) with 1 to 3 axes .* got \(6,\); t",
         ),
         (((6, 0, 3), 2), {}, r"in_shape: expected .* all at least 1; got \(6, 0, 3\)"),
-        (((6,), 2), {"channels_last": True}, r"in_shape: expected \(\*size, C\) of"),
+        (((6,), 2), {"channels_last": True}, r"in_shape: expected \(\*size, C\) with"),
         (((6, 3, 3), 0), {}, "num_classes: expected a whole number, at least 1; got 0"),
         (((6, 3, 3), 2), {"types": 0}, "types: expected a whole number, at least 1; got 0"),
         (((6, 3, 3), 2), {"routing": "dynamik"}, "routing: .* did you mean 'dynamic'"),

@@ -2,8 +2,9 @@ import pytest
 import torch
 from torch import nn
 
+import torchcaps as tc
 from torchcaps.training import Recipe
-from torchcaps.training.optimizer import make_optimizer, remembers
+from torchcaps.training.optimizer import make_optimizer, remembers, set_rate
 from torchcaps.training.recipe import CHOICES
 
 
@@ -55,6 +56,38 @@ def test_options_and_weight_decay_reach_it():
     assert (usual["weight_decay"], usual["fused"]) == (0.01, True)
     decayed = Recipe(optimizer="AdamW", weight_decay=0.0)
     assert make_optimizer(decayed, net()).param_groups[0]["weight_decay"] == 0
+
+
+def headed(freeze=False):
+    head = tc.nn.CapsuleHead((4, 8, 8), 2, types=2)
+    return tc.models.BackboneCapsNet(nn.Conv2d(1, 4, 1), head, (1, 8, 8), freeze=freeze)
+
+
+def test_a_backbone_has_a_rate_of_its_own_in_every_step_of_the_schedule():
+    model = headed()
+    optimizer = make_optimizer(Recipe(optimizer="SGD", lr=0.1, backbone_lr=0.01), model)
+    for rate in (0.1, 0.04):
+        set_rate(optimizer, rate)
+        model.zero_grad()
+        model(torch.ones(2, 1, 8, 8)).scores.sum().backward()
+        before = [p.detach().clone() for p in model.parameters()]
+        optimizer.step()
+        own = {id(p) for p in model.backbone.parameters()}
+        for p, old in zip(model.parameters(), before, strict=True):
+            assert p.grad is not None
+            share = 0.1 if id(p) in own else 1.0
+            torch.testing.assert_close(p.detach(), old - share * rate * p.grad)
+
+
+@pytest.mark.parametrize("make", [net, lambda: headed(freeze=True)], ids=["none", "frozen"])
+def test_a_rate_for_no_backbone_is_refused(make):
+    text = (
+        r"Recipe, backbone_lr: expected none, since \w+ has no backbone that learns; got 0.01; le"
+    )
+    with pytest.raises(ValueError, match=text):
+        make_optimizer(Recipe(backbone_lr=0.01), make())
+    with pytest.raises(ValueError, match="Recipe, backbone_lr: expected a positive number; got 0"):
+        Recipe(backbone_lr=0.0)
 
 
 @pytest.mark.parametrize(

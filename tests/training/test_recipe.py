@@ -21,6 +21,7 @@ def test_a_recipe_comes_back_from_its_file(tmp_path):
         optimizer="SGD",
         optimizer_options={"momentum": 0.9},
         lr=1.5e-5,
+        backbone_lr=1e-6,
         weight_decay=1e-5,
         schedule="StepLR",
         schedule_options={"step_size": 2},
@@ -108,7 +109,7 @@ def test_values_that_make_no_run_are_named_in_code_and_in_files(tmp_path, values
         (b"\xff\xfe\x00", "config.yaml: expected a configuration; got a file that is no text"),
         (
             b"- epochs\n- 3\n",
-            r"some of accumulate, batch_size, .*; got \['epochs', 3\]; give the folder",
+            r"some of accumulate, backbone_lr, .*; got \['epochs', 3\]; give the folder",
         ),
         (b"seed: 2026-13-45", "config.yaml: expected YAML; got ValueError"),
         (b"", "expected a recipe with some of"),

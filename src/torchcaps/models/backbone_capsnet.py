@@ -7,6 +7,7 @@ from torch import nn
 
 from torchcaps.models.create import build
 from torchcaps.models.headed import HeadedModel
+from torchcaps.models.saved_files import BASIC
 from torchcaps.nn import CapsuleHead, ConvDecoder
 from torchcaps.options import check_choice, check_sizes
 from torchcaps.quoting import quote
@@ -74,18 +75,24 @@ class BackboneCapsNet(
         return self
 
     @classmethod
-    def from_options(
-        cls, in_shape: tuple[int, ...], backbone: nn.Module | None, options: Mapping[str, Any]
+    def from_config(
+        cls, backbone: nn.Module | None, config: Mapping[str, Any]
     ) -> "BackboneCapsNet":
-        """What `config.json` says, on a backbone that it cannot say."""
-        kind, where = options.get("backbone"), f"load_model, options of {cls.name}"
+        """The model of a config.json, which was checked, on the backbone that it cannot say."""
+        where = f"load_model, options of {cls.name}"
         if backbone is None:
             raise ValueError(
-                f"load_model, backbone: expected the network below the capsules, {quote(kind)}, "
-                "which no config.json can describe; got none; build one like it and call "
-                "load_model(folder, backbone=network)"
+                "load_model, backbone: expected the network below the capsules, "
+                f"{quote(config.get('backbone'))}, which no config.json can describe; got none; "
+                "build one like it and call load_model(folder, backbone=network)"
             )
-        told = options.get("head")
+        told = config.get("head")
         head = build(CapsuleHead, f"{where}, head", told if isinstance(told, dict) else {})
-        given = {**options, "backbone": backbone, "head": head, "in_shape": in_shape}
-        return build(cls, where, given)
+        if head.num_classes != config["num_classes"]:
+            raise ValueError(
+                f"{where}, num_classes: expected {head.num_classes}, as the head has; got "
+                f"{config['num_classes']}; correct config.json"
+            )
+        options = {key: value for key, value in config.items() if key not in BASIC}
+        parts = {"backbone": backbone, "head": head, "in_shape": tuple(config["in_shape"])}
+        return build(cls, where, {**options, **parts})

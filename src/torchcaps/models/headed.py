@@ -1,5 +1,7 @@
 """Features by any network, classes by a capsule head."""
 
+from math import prod
+
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -34,6 +36,9 @@ class HeadedModel(Model):
         scores = self.head.scores(capsules)
         index = scores.argmax(-1) if labels is None else labels
         return Output(scores, poses, activations, self.decode(poses, index))
+
+    def backbone_parameters(self) -> list[nn.Parameter]:
+        return list(self.backbone.parameters())
 
     def features(self, images: Float[Tensor, "B ..."]) -> Tensor:
         """What the backbone makes of images, and the head is given."""
@@ -75,5 +80,5 @@ class HeadedModel(Model):
 
     def field(self, grid: tuple[int, ...]) -> ReceptiveField:
         """Which pixels a capsule of the grid sees: any, as far as is known."""
-        rows, columns = grid if len(grid) == 2 else (1, grid[0])
+        rows, columns = grid if len(grid) == 2 else (1, prod(grid))
         return ReceptiveField(rows, columns, 0, 0, 0, max(self.in_shape[1:]))

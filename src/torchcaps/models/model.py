@@ -175,6 +175,10 @@ class Model(
         """Take from the training data what the model must know of them before its first step:
         nothing, unless it says so."""
 
+    def backbone_parameters(self) -> list[nn.Parameter]:
+        """Those below the capsules that may have a learning rate of their own; none by default."""
+        return []
+
     def check_images(self, images: Tensor) -> None:
         """Raise a `ValueError` unless `images` is `[B, *in_shape]` in a floating dtype."""
         if images.ndim != len(self.in_shape) + 1 or tuple(images.shape[1:]) != self.in_shape:

@@ -8,7 +8,7 @@ import torch
 from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from safetensors.torch import save
-from torch import nn
+from torch import Tensor, nn
 
 from torchcaps.files import write_whole
 from torchcaps.models.backbone_capsnet import BackboneCapsNet
@@ -32,8 +32,9 @@ def unwrap(model: nn.Module) -> nn.Module:
 def save_model(model: nn.Module, folder: str | Path) -> Path:
     """Write `model.safetensors` and `config.json` into `folder`, each whole or not at all.
 
-    What `torch.compile` or `DataParallel` wrapped is saved as if it were not. Raises a
-    `ValueError` for what is no `Model`.
+    What `torch.compile` or `DataParallel` wrapped is saved as if it were not, as is a model that
+    `fully_shard` spread over processes, all of which then have to call this. Raises a `ValueError`
+    for what is no `Model`.
     """
     bare = unwrap(model)
     if not isinstance(bare, Model):
@@ -48,11 +49,18 @@ def save_model(model: nn.Module, folder: str | Path) -> Path:
 def save_weights(module: nn.Module, folder: str | Path) -> Path:
     """Write `model.safetensors` alone into `folder`, of any module."""
     tensors = {
-        plain_name(name): value.detach().cpu().contiguous()
+        plain_name(name): _gathered(value.detach()).cpu().contiguous()
         for name, value in module.state_dict().items()
     }
     write_whole(Path(folder) / WEIGHTS, save(tensors, metadata={"format": "pt"}))
     return Path(folder)
+
+
+def _gathered(value: Tensor) -> Tensor:
+    """The whole of a tensor of which `fully_shard` left each process a part: a DTensor, whose class
+    takes seconds to import."""
+    gather = getattr(value, "full_tensor", None)
+    return value if gather is None else gather()
 
 
 def load_model(path_or_hub_id: str | Path, *, backbone: nn.Module | None = None) -> Model:
@@ -80,15 +88,15 @@ def load_model(path_or_hub_id: str | Path, *, backbone: nn.Module | None = None)
 
 
 def _build(config: dict[str, Any], backbone: nn.Module | None) -> Model:
-    options = {key: value for key, value in config.items() if key not in BASIC}
     if config["model"] == BackboneCapsNet.name:
-        model = BackboneCapsNet.from_options(tuple(config["in_shape"]), backbone, options)
+        model: Model = BackboneCapsNet.from_config(backbone, config)
     elif backbone is not None:
         raise ValueError(
             f"load_model, backbone: expected none, since config.json says all of {config['model']}"
             f"; got {type(backbone).__name__}; leave it out"
         )
     else:
+        options = {key: value for key, value in config.items() if key not in BASIC}
         model = create_model(
             config["model"], tuple(config["in_shape"]), config["num_classes"], **options
         )

@@ -8,11 +8,13 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from torchcaps.nn.dense import DenseCapsules
-from torchcaps.nn.primary import PrimaryCapsules
+from torchcaps.nn.primary import PrimaryCapsules, PrimaryCapsules1d, PrimaryCapsules3d
 from torchcaps.nn.routing import ROUTINGS
 from torchcaps.nn.routing_module import ScoreKind
 from torchcaps.ops import Capsules, lengths
 from torchcaps.options import check_choice, check_sizes
+
+PRIMARY = PrimaryCapsules1d, PrimaryCapsules, PrimaryCapsules3d  # by the axes of the map
 
 
 class CapsuleHead(nn.Module):
@@ -61,11 +63,11 @@ class CapsuleHead(nn.Module):
         sizes = {"num_classes": num_classes, "types": types, "primary_dim": primary_dim}
         sizes |= {"pose_dim": pose_dim, "kernel_size": kernel_size, "stride": stride}
         check_sizes("CapsuleHead", **sizes)
-        if len(in_shape) not in (2, 3) or min(in_shape) < 1:
+        if len(in_shape) not in (2, 3, 4) or min(in_shape) < 1:
             layout = "(*size, C)" if channels_last else "(C, *size)"
             raise ValueError(
-                f"CapsuleHead, in_shape: expected {layout} of a map or of tokens, all at least 1; "
-                f"got {tuple(in_shape)}; take backbone(images).shape[1:]"
+                f"CapsuleHead, in_shape: expected {layout} with 1 to 3 axes of size, all at "
+                f"least 1; got {tuple(in_shape)}; take backbone(images).shape[1:]"
             )
         check_choice("CapsuleHead", "routing", routing, list(ROUTINGS))
         self.config = {
@@ -78,14 +80,13 @@ class CapsuleHead(nn.Module):
         self.channels_last, self.channel_axis = channels_last, -1 if channels_last else 1
         self.channels = in_shape[-1 if channels_last else 0]
         self.pointwise = (kernel_size, stride, padding) == (1, 1, 0)
-        line = len(in_shape) == 2  # a map of width 1
-        self.primary = PrimaryCapsules(
+        self.primary = PRIMARY[len(in_shape) - 2](
             self.channels,
             types,
             primary_dim,
-            kernel_size=(kernel_size, 1) if line else kernel_size,
-            stride=(stride, 1) if line else stride,
-            padding=(padding, 0) if line else padding,
+            kernel_size=kernel_size,
+            stride=stride,
+            padding=padding,
         )
         positions = prod(self.grid(self.in_shape))
         self.capsules = DenseCapsules(
@@ -106,8 +107,7 @@ class CapsuleHead(nn.Module):
 
     def grid(self, shape: Sequence[int]) -> tuple[int, ...]:
         """Positions of the capsules for features of this shape, as `in_shape`."""
-        first, *rest = self._size(shape)
-        return self.primary.grid(first, rest[0] if rest else 1)[: 1 + len(rest)]
+        return self.primary.grid(*self._size(shape))
 
     def _size(self, shape: Sequence[int]) -> tuple[int, ...]:
         return tuple(shape[:-1] if self.channels_last else shape[1:])
@@ -128,7 +128,7 @@ class CapsuleHead(nn.Module):
             x = x.movedim(-1, 1)
         if mask is not None:  # NaN times a gradient of 0 would spoil that of the kernel
             x = x.masked_fill(~mask.unsqueeze(1), 0)
-        return self.primary(x.unsqueeze(-1) if x.ndim == 3 else x)
+        return self.primary(x)
 
     def scores(self, capsules: Capsules) -> Float[Tensor, "B J"]:
         """What a classifier reads of class capsules, see `score_kind`."""

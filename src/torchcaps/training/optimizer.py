@@ -2,12 +2,13 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from torchcaps.models import Model
 from torchcaps.options import check_choice
 from torchcaps.quoting import cut, quote
 from torchcaps.training.recipe import Recipe
@@ -19,7 +20,8 @@ _OWN = {"self", "params", "optimizer", "lr", "weight_decay", "last_epoch", "diff
 
 
 def make_optimizer(recipe: Recipe, model: nn.Module) -> Optimizer:
-    """The optimizer that `recipe` names, for all parameters of `model`.
+    """The optimizer that `recipe` names, for all parameters of `model`: in two groups where its
+    backbone has a learning rate of its own. The `share` of a group is its rate over `lr`.
 
     Raises a `ValueError` for options that it does not take.
     """
@@ -28,13 +30,34 @@ def make_optimizer(recipe: Recipe, model: nn.Module) -> Optimizer:
         options = {"fused": True, **options}
     decay = {} if recipe.weight_decay is None else {"weight_decay": recipe.weight_decay}
     taker = getattr(torch.optim, recipe.optimizer)
-    parameters = list(model.parameters())
+    groups = _groups(recipe, model)
     _check_names("optimizer_options", taker, recipe.optimizer_options)
     return build(
         "optimizer_options",
-        lambda: taker(parameters, lr=recipe.lr, **decay, **options),
+        lambda: taker(groups, lr=recipe.lr, **decay, **options),
         recipe.optimizer_options,
     )
+
+
+def set_rate(optimizer: Optimizer, lr: float) -> None:
+    """Give each group its share of the learning rate `lr` of the recipe's schedule."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr * group["share"]
+
+
+def _groups(recipe: Recipe, model: nn.Module) -> list[dict[str, Any]]:
+    if recipe.backbone_lr is None:
+        return [{"params": list(model.parameters()), "share": 1.0}]
+    backbone = model.backbone_parameters() if isinstance(model, Model) else []
+    if not any(p.requires_grad for p in backbone):
+        raise ValueError(
+            f"Recipe, backbone_lr: expected none, since {type(model).__name__} has no backbone "
+            f"that learns; got {recipe.backbone_lr}; leave it out"
+        )
+    own = {id(p) for p in backbone}
+    rest = [p for p in model.parameters() if id(p) not in own]
+    share = recipe.backbone_lr / recipe.lr
+    return [{"params": rest, "share": 1.0}, {"params": backbone, "share": share}]
 
 
 def make_scheduler(recipe: Recipe) -> torch.optim.lr_scheduler.LRScheduler:

@@ -65,6 +65,8 @@ class Recipe:
     """Options of the optimizer, such as {momentum: 0.9} for SGD."""
     lr: float = 1e-3
     """Learning rate at the start."""
+    backbone_lr: float | None = None
+    """That of the model's backbone, if it has one (default: lr); schedules scale both alike."""
     weight_decay: float | None = None
     """Weight decay (default: the optimizer's own, 0.01 for AdamW and 0 for the others)."""
     schedule: Schedule = "constant"

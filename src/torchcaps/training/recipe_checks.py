@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _LEAST = {"epochs": 1, "batch_size": 1, "accumulate": 1, "shift": 0, "seed": 0}
 _RANGES = {
+    "backbone_lr": (1e-12, inf, "a positive number", "a tenth of lr is usual"),
     "weight_decay": (0.0, inf, "0 or more", "0.01 is usual"),
     "warmup": (0.0, inf, "0 or more", "5 is usual, 0 is none"),
     "clip": (1e-12, inf, "a positive number", "1 is usual"),

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torchcaps.data import ImageDataset
 from torchcaps.models import Model
 from torchcaps.training.batches import Batches
-from torchcaps.training.optimizer import make_optimizer
+from torchcaps.training.optimizer import make_optimizer, set_rate
 from torchcaps.training.precision import Precision
 from torchcaps.training.recipe import Recipe
 from torchcaps.training.schedule import LearningRate
@@ -68,9 +68,7 @@ class Stepper:
         if self.recipe.clip is not None:
             every = [p for group in self.optimizer.param_groups for p in group["params"]]
             self.accelerator.clip_grad_norm_(every, self.recipe.clip)
-        lr = self.rate(epoch * self.steps_per_epoch + number)
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
+        set_rate(self.optimizer, self.rate(epoch * self.steps_per_epoch + number))
         self.optimizer.step()
 
     def is_whole(self, batches: int) -> bool:
