@@ -22,6 +22,8 @@ class Explanation:
         the votes.
     field: which pixels each child sees.
     leaky: part of a child's couplings may go to no parent.
+    mask: `[B, I]`, True where there is a child; None where all are there. Those that are not,
+        beyond the end of a signal, are zero and send nothing.
     """
 
     children: Tensor
@@ -30,3 +32,4 @@ class Explanation:
     gather: Gather
     field: ReceptiveField
     leaky: bool = False
+    mask: Tensor | None = None

@@ -14,7 +14,7 @@ from torchcaps.ops import lengths, route_children, route_votes
 from torchcaps.ops.precision import at_least_float32, without_autocast
 from torchcaps.ops.routing import Algorithm, Capsules, Children, Routing, VectorRouting
 from torchcaps.ops.routing.backend import TRANSFORMS
-from torchcaps.ops.routing.whole import check_mask
+from torchcaps.ops.routing.whole import check_mask, present
 from torchcaps.options import check_choice
 from torchcaps.quoting import quote
 
@@ -165,26 +165,37 @@ class DenseCapsules(nn.Module):
             return cast(VectorRouting, self.routing.algorithm()).cast(u)
         return TRANSFORMS[self.transform](u, self.weight)
 
-    def explain(self, u: Float[Tensor, "B I E"], iterations: int | None = None) -> Routing:
+    def explain(
+        self,
+        u: Float[Tensor, "B I E"],
+        iterations: int | None = None,
+        mask: Bool[Tensor, "B I"] | None = None,
+    ) -> Routing:
         """The same routing with all votes at once and the couplings of every iteration; with
         `iterations` in place of the layer's own."""
         algorithm = self.routing.algorithm()
         if iterations is not None and not algorithm.one_pass:
             algorithm = replace(algorithm, iterations=iterations)
         votes = self._compared(u)
-        found = route_votes(algorithm, votes, _needed(algorithm, u), u=u, history=True)
+        activations = _needed(algorithm, u, mask)
+        found = route_votes(algorithm, votes, activations, u=u, mask=mask, history=True)
         if found.history is not None and algorithm.one_pass and iterations is not None:
             found = found._replace(history=found.history.expand(iterations, -1, -1, -1))
         return found
 
     def gather(
-        self, u: Float[Tensor, "B I E"], couplings: Float[Tensor, "*R B I J"]
+        self,
+        u: Float[Tensor, "B I E"],
+        couplings: Float[Tensor, "*R B I J"],
+        mask: Bool[Tensor, "B I"] | None = None,
     ) -> tuple[Float[Tensor, "*R B J D"], Float[Tensor, "*R B J"]]:
         """Poses, and the scores of a classifier, that parents make of the children under any
         couplings."""
         algorithm = self.routing.algorithm()
         u = at_least_float32(u)
-        children = Children(self._compared(u), _needed(algorithm, u), u)
+        if mask is not None:
+            couplings = couplings.masked_fill(~mask.unsqueeze(-1), 0)
+        children = present(Children(self._compared(u), _needed(algorithm, u, mask), u), mask)
         algorithm = algorithm.to(children.votes.dtype)
         found = []
         with without_autocast(u.device):
