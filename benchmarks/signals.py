@@ -3,8 +3,8 @@
 
 Each dataset, model and seed is a row: what `torchcaps train --data arrays --root DATASET.npz
 --model MODEL --seed SEED` reaches on the test split with the weights of the last epoch, in percent.
-The test split chooses nothing. `summary.json` has means, deviations and which model is ahead: the one whose
-mean is higher by more than the larger deviation over the seeds.
+The test split chooses nothing. `summary.json` has means, deviations and whether `capsnet1d` is
+ahead: whether its mean is higher by more than the larger deviation over the seeds.
 """
 
 import argparse
