@@ -86,7 +86,7 @@ def route_children(
     """
     problem = Problem(u, weight, algorithm, activations, mask, offset, transform)
     engines.check(problem)
-    if mask is not None and plain_dynamic(problem._replace(mask=None)):
+    if mask is not None and backend not in ENGINES and plain_dynamic(problem._replace(mask=None)):
         # A zero adds nothing to any parent and agrees with none: it may stay among the children.
         problem = problem._replace(u=u.masked_fill(~mask.unsqueeze(-1), 0), mask=None)
     return BACKENDS[choose(problem, backend)].run(problem)
