@@ -15,8 +15,10 @@ BATCHES = pytest.mark.parametrize("batch", [2, 16], ids=["few", "many"])
 def model(build, small, small_options, monkeypatch):
     """Without constant couplings, which differences do not know; many images are tiled."""
     monkeypatch.setattr(dynamic_chunked, "FEW_VOTES", 0)
-    differentiable = {"detach": False, "decoder": "none"}.items()
-    known = {option: value for option, value in differentiable if option in small.config}
+    cut = "detach" if "detach" in small.config else "routing_options"
+    differentiable = {"detach": False, "routing_options": {"detach": False}}[cut]
+    options = {cut: differentiable, "decoder": "none"}.items()
+    known = {option: value for option, value in options if option in small.config}
     return build(small.in_shape, 2, **{**small_options, **known}).double().eval()
 
 
