@@ -65,7 +65,7 @@ def make(name: str, run: Path) -> None:
         "angles": ANGLES,
         "train_images": len(recipe.load_data("train")),
         "test_images": len(test_set),
-        "minutes": recipe.epochs * seconds_per_epoch(run) / 60,
+        "minutes": recipe.last_epoch * seconds_per_epoch(run) / 60,
         "machine": machine(),
         **measured,
     }

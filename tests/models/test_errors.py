@@ -4,11 +4,20 @@ import pytest
 import torch
 
 import torchcaps as tc
+from torchcaps.models.catalogue import MODELS
 
 pytestmark = pytest.mark.usefixtures("unchecked")
 
 
+@pytest.fixture
+def of_images(name):
+    """The messages of the others are in `test_signals.py`."""
+    if MODELS[name].architecture.axes != (2,):
+        pytest.skip("not a model of images")
+
+
 @pytest.mark.parametrize("shape", [(8, 8), (1, 8, 8), (2, 1, 9, 8), (2, 3, 8, 8), (2, 64)])
+@pytest.mark.usefixtures("of_images")
 def test_images_of_another_size_or_rank_are_named(small, shape):
     channels, height, width = small.in_shape
     shape = tuple(n + height - 8 if n in (8, 9) else n for n in shape)
@@ -21,6 +30,7 @@ def test_images_of_another_size_or_rank_are_named(small, shape):
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int64, torch.bool])
+@pytest.mark.usefixtures("of_images")
 def test_pixels_that_are_no_floats_are_to_be_divided(small, dtype):
     images = torch.zeros(2, *small.in_shape, dtype=dtype)
     with pytest.raises(ValueError, match=rf"images: .* got {dtype}; divide by 255$"):
@@ -62,6 +72,7 @@ def test_an_unknown_option_lists_the_known_ones(build, small):
 
 
 @pytest.mark.parametrize("in_shape", [(28, 28), (0, 28, 28), (1, 28, -1), (1, 1, 28, 28)])
+@pytest.mark.usefixtures("of_images")
 def test_a_shape_that_is_no_images_is_named(build, in_shape):
     text = r"in_shape: expected \(channels, height, width\), all at least 1; got \("
     with pytest.raises(ValueError, match=text):
@@ -74,6 +85,7 @@ def test_a_network_without_classes_is_refused(build):
 
 
 @pytest.mark.parametrize("in_shape", [(1, 2, 28), (1, 28, 2)])
+@pytest.mark.usefixtures("of_images")
 def test_images_too_small_for_the_network_are_refused(build, in_shape):
     text = "(2x28|28x2); (got 9|got 3|use larger)|(10|2)x(10|2).*take a smaller kernel"
     with pytest.raises(ValueError, match=text):

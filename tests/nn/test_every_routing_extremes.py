@@ -8,7 +8,7 @@ import torch
 from torchcaps.ops import route_votes
 from torchcaps.ops.routing import Algorithm
 
-ENGINES = ("whole", "tiled")
+ENGINES = ("whole", "tiled", "auto")
 MASK = torch.ones(2, 13, dtype=torch.bool)
 MASK[0, [0, 4, 5, 12]] = False
 MASK[1, 2:] = False

@@ -6,6 +6,7 @@ import torch
 import yaml
 
 from torchcaps.training import Recipe
+from torchcaps.training.recipe_checks import check_images
 
 
 def test_a_recipe_comes_back_from_its_file(tmp_path):
@@ -211,3 +212,31 @@ def test_the_augmentation_is_what_the_recipe_says():
     assert Recipe().augmentation() == (0, False, "none", 0.0, 0.0, 0.0, 0.0)
     made = Recipe(shift=1, subpixel=True, flip="both", rotate=3.0, contrast=0.5).augmentation()
     assert made == (1, True, "both", 3.0, 0.0, 0.5, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("images", "options", "epochs"),
+    [
+        (1257, {}, 30),  # 19 batches an epoch
+        (234, {}, 167),  # 3
+        (32, {}, 500),  # 1, of them all
+        (234, {"accumulate": 3}, 500),
+        (234, {"batch_size": 13}, 30),
+        (32, {"epochs": 2}, 2),
+    ],
+)
+def test_few_images_are_passed_over_until_there_are_500_steps(images, options, epochs):
+    recipe = Recipe(**options)
+    assert recipe.settled(images).epochs == epochs
+    assert replace(recipe.settled(images), epochs=recipe.epochs) == recipe
+
+
+@pytest.mark.parametrize("change", [{"shift": 1}, {"subpixel": True}, {"flip": "both"},
+    {"rotate": 5.0}, {"brightness": 0.1}, {"contrast": 0.1}, {"saturation": 0.1}])  # fmt: skip
+@pytest.mark.parametrize("in_shape", [(2, 9), (1, 8, 8, 8)])
+def test_signals_and_volumes_are_not_augmented_as_pictures_are(change, in_shape):
+    ((name, value),) = change.items()
+    text = rf"{name}: expected none, since it changes pictures, .*; got {value}; leave"
+    with pytest.raises(ValueError, match=text):
+        check_images(Recipe(**change), in_shape)
+    check_images(Recipe(), in_shape)

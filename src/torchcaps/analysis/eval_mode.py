@@ -23,7 +23,7 @@ def eval_mode(model: Model) -> Iterator[torch.device]:
 
 
 @torch.no_grad()
-def answer(model: Model, images: Float[Tensor, "N C H W"], *, batch_size: int = 250) -> Output:
+def answer(model: Model, images: Float[Tensor, "N C *size"], *, batch_size: int = 250) -> Output:
     """The model's answer to all images, batch by batch on its device, kept on the CPU."""
     with eval_mode(model) as device:
         outs = [model(batch.to(device)) for batch in images.split(batch_size)]
@@ -58,6 +58,15 @@ def abilities(model: Model) -> Abilities:
         out = model(image)
         drawn = out.poses is not None and out.reconstruction is not None
         return Abilities(drawn, model.explain(image) is not None)
+
+
+def require_images(model: Model, where: str) -> None:
+    """Raise a `ValueError` for a model of signals or volumes, which have no pixels in [0, 1]."""
+    if len(model.in_shape) != 3:
+        raise ValueError(
+            f"{where}, model: expected one of images; got {model.name}, for inputs of "
+            f"{model.in_shape}; take a model of images"
+        )
 
 
 def require(ability: Literal["reconstructs", "routes"], model: Model, where: str) -> None:

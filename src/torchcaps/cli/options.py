@@ -63,8 +63,9 @@ def predict() -> ArgumentParser:
     parser = _parser("predict", "MODEL IMAGE ... [options]", " runs/cnn photo.png --invert")
     _add_model(parser)
     parser.add_argument(
-        "images", metavar="IMAGE", type=str, nargs="+", help="Image files, resized to fit."
-    )
+        "images", metavar="IMAGE", type=str, nargs="+",
+        help="Image files, resized to fit; for a model of signals, .npy files.",
+    )  # fmt: skip
     parser.add_argument(
         "--invert",
         action="store_true",

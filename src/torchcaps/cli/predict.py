@@ -1,4 +1,4 @@
-"""`torchcaps predict`: image files in, a table out."""
+"""`torchcaps predict`: image or signal files in, a table out."""
 
 import json
 import sys
@@ -17,6 +17,7 @@ from rich.table import Column, Table
 from torch import Tensor
 
 from torchcaps.data.images import Fit, read_image
+from torchcaps.data.signal_file import read_signal
 from torchcaps.files import write_whole
 from torchcaps.machine import resolve_device
 from torchcaps.models import Model, Output, load_model
@@ -29,6 +30,11 @@ def run(options: Namespace) -> None:
     device = resolve_device(options.device)
     model = load_model(options.model).to(device)
     recipe = Recipe.of_model(options.model)
+    if options.invert and len(model.in_shape) != 3:
+        raise ValueError(
+            f"predict, --invert: expected a model of images; got {model.name}, of signals, which "
+            "have no dark and bright; leave the option out"
+        )
     fit = recipe.data_options.get("fit", "pad") if recipe else "pad"
     pictures, refusals = _read(options.images, model.in_shape, fit)
     found: list[dict[str, Any]] = []
@@ -57,16 +63,23 @@ def run(options: Namespace) -> None:
 
 
 def _read(
-    paths: list[str], in_shape: tuple[int, int, int], fit: Fit
+    paths: list[str], in_shape: tuple[int, ...], fit: Fit
 ) -> tuple[list[tuple[str, Tensor]], list[str]]:
-    """The images that can be read, with their paths, and why the others cannot."""
+    """The images or signals that can be read, with their paths, and why the others cannot."""
     pictures, refusals = [], []
     for path in paths:
         try:
-            pictures.append((path, read_image(path, in_shape, fit)))
+            pictures.append((path, _one(path, in_shape, fit)))
         except ValueError as error:
             refusals.append(str(error))
     return pictures, refusals
+
+
+def _one(path: str, in_shape: tuple[int, ...], fit: Fit) -> Tensor:
+    if len(in_shape) != 3:
+        return read_signal(path, in_shape)
+    channels, height, width = in_shape
+    return read_image(path, (channels, height, width), fit)
 
 
 def _predictions(model: Model, paths: Sequence[str], out: Output) -> list[dict[str, Any]]:

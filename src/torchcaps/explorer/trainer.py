@@ -62,7 +62,7 @@ class Trainer:
             "set": place.workspace,
             "model": place.recipe.model if place.recipe else None,
             "epoch": len(records),
-            "epochs": place.recipe.epochs if place.recipe else 0,
+            "epochs": place.recipe.last_epoch if place.recipe else 0,
             "models_done": place.models_done,
             "models": place.models,
             "accuracy": records[-1]["accuracy"] if records else None,

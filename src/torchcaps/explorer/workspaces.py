@@ -32,7 +32,8 @@ class Workspace:
 
     @property
     def in_shape(self) -> tuple[int, int, int]:
-        return self.test_set.in_shape
+        channels, height, width = self.test_set.in_shape
+        return channels, height, width
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -87,12 +88,17 @@ def load_workspace(
     """The models in `folders` (or that come with the package, by name), on `device`, and the test
     images of the first; of `recipe` if there are none.
 
-    Raises a `ValueError` for a model that cannot be loaded, that answers with NaN, or that
-    does not fit the others.
+    Raises a `ValueError` for a model that cannot be loaded, that is not of images, that answers
+    with NaN, or that does not fit the others.
     """
     if folders:
         recipe = recipe_of(folders[0])
     test_set = recipe.load_data("test")
+    if len(test_set.in_shape) != 3:
+        raise ValueError(
+            f"explore, {folders[0]}: expected a model of images; got one of {test_set.noun} "
+            f"{test_set.in_shape}, which the page cannot draw; torchcaps evaluate tests it"
+        )
     models: list[Shown] = []
     for folder in folders:
         model = load_model(folder).to(device)

@@ -6,7 +6,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from torchcaps.models.explanation import Explanation
 from torchcaps.models.model import Output, ScoreKind
+from torchcaps.models.receptive_field import Window, receptive_field
 from torchcaps.models.signal_model import SignalModel
 from torchcaps.nn import (
     ROUTINGS,
@@ -16,6 +18,7 @@ from torchcaps.nn import (
     ScoreCrossEntropy,
 )
 from torchcaps.ops import Capsules, check_labels, lengths
+from torchcaps.ops.precision import at_least_float32
 from torchcaps.options import check_choice, check_sizes
 
 
@@ -81,6 +84,7 @@ class CapsNet1d(SignalModel):
         self.primary = PrimaryCapsules1d(
             stem_channels, types, primary_dim, kernel_size=kernel_size, stride=2, padding=same
         )
+        self._windows = [Window(kernel_size, stride, same) for stride in (1, 1, 2)]
         (positions,) = self.primary.grid(longest)
         self.capsules = DenseCapsules(
             types * positions,
@@ -95,7 +99,7 @@ class CapsNet1d(SignalModel):
         self.score_kind: ScoreKind = self.capsules.routing.score_kind
 
     def forward(
-        self, images: Float[Tensor, "B C L"], labels: Int[Tensor, " B"] | None = None
+        self, images: Float[Tensor, "B C n"], labels: Int[Tensor, " B"] | None = None
     ) -> Output:
         if labels is not None:
             check_labels(labels, len(images), self.num_classes, "CapsNet1d")
@@ -103,14 +107,15 @@ class CapsNet1d(SignalModel):
         return Output(self.capsules.routing.scores(capsules), *capsules)
 
     def primary_capsules(
-        self, images: Float[Tensor, "B C L"]
+        self, images: Float[Tensor, "B C n"]
     ) -> tuple[Float[Tensor, "B I E"], Bool[Tensor, "B I"]]:
         """The children that routing is given, and which of them are there."""
         stem, there = self._stem(images)
-        return self.primary(stem), there[:, ::2].repeat(1, self.primary.types)
+        there = there[:, ::2].repeat(1, self.primary.types)
+        return self.primary(stem).masked_fill(~there.unsqueeze(-1), 0), there
 
     def _stem(
-        self, images: Float[Tensor, "B C L"]
+        self, images: Float[Tensor, "B C n"]
     ) -> tuple[Float[Tensor, "B S L"], Bool[Tensor, "B L"]]:
         x, there = self.standardised(images)
         for convolution in self.stem:
@@ -125,12 +130,27 @@ class CapsNet1d(SignalModel):
         return ScoreCrossEntropy() if self.score_kind == "logits" else CapsuleLoss()
 
     def representations(
-        self, images: Float[Tensor, "B C L"], labels: Int[Tensor, " B"] | None = None
+        self, images: Float[Tensor, "B C n"], labels: Int[Tensor, " B"] | None = None
     ) -> dict[str, Tensor]:
         stem, _ = self._stem(images)
         children, there = self.primary_capsules(images)
-        children = children.masked_fill(~there.unsqueeze(-1), 0)
         capsules = self._route(children, there)
         scores = self.capsules.routing.scores(capsules)
         last = self.pose_layers(Output(scores, capsules.poses), labels)
         return {"stem": stem, "primary capsules": children, **last}
+
+    def explain(self, images: Float[Tensor, "B C n"], iterations: int | None = None) -> Explanation:
+        children, there = self.primary_capsules(images)
+        history = self.capsules.explain(children, iterations, there).history
+        assert history is not None
+        each = self.capsules.routing.algorithm().votes_each
+        votes = at_least_float32(self.capsules.votes(children)).unflatten(-1, (each, -1)).mean(-2)
+        return Explanation(
+            children,
+            votes,
+            history,
+            lambda couplings: self.capsules.gather(children, couplings, there),
+            receptive_field(self._windows, 1, self.in_shape[1]),
+            bool(self.capsules.routing.options.get("leaky")),
+            there,
+        )

@@ -66,11 +66,11 @@ class CNN1d(SignalModel):
         self.classify = nn.Linear(hidden, num_classes)
 
     def forward(
-        self, images: Float[Tensor, "B C L"], labels: Int[Tensor, " B"] | None = None
+        self, images: Float[Tensor, "B C n"], labels: Int[Tensor, " B"] | None = None
     ) -> Output:
         return Output(self.classify(self.hidden(self._layers(images)["pool"])))
 
-    def _layers(self, images: Float[Tensor, "B C L"]) -> dict[str, Tensor]:
+    def _layers(self, images: Float[Tensor, "B C n"]) -> dict[str, Tensor]:
         """The map of every convolution, and their mean over the positions."""
         x, there = self.standardised(images)
         found = {}
@@ -85,7 +85,7 @@ class CNN1d(SignalModel):
         return ScoreCrossEntropy()
 
     def representations(
-        self, images: Float[Tensor, "B C L"], labels: Int[Tensor, " B"] | None = None
+        self, images: Float[Tensor, "B C n"], labels: Int[Tensor, " B"] | None = None
     ) -> dict[str, Tensor]:
         layers = self._layers(images)
         return {**layers, "penultimate": self.hidden(layers["pool"])}

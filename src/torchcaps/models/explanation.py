@@ -26,6 +26,8 @@ class Explanation:
     field: which pixels each child sees.
     leaky: part of a child's couplings may go to no parent.
     sums_over: what couplings add up to 1 over; None where they need not.
+    mask: `[B, I]`, True where there is a child; None where all are there. Those that are not,
+        beyond the end of a signal, are zero and send nothing.
     """
 
     children: Tensor
@@ -35,6 +37,7 @@ class Explanation:
     field: ReceptiveField
     leaky: bool = False
     sums_over: Literal["parents", "children"] | None = "parents"
+    mask: Tensor | None = None
 
 
 def explain_layer(

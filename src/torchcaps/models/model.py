@@ -32,7 +32,7 @@ class Output(NamedTuple):
     scores: `[B, J]`; what they are, `score_kind` of the model says.
     poses: `[B, J, D]` class capsules, None for a CNN.
     activations: `[B, J]` in [0, 1], how present each class capsule is, None for a CNN.
-    reconstruction: `[B, C, H, W]` in [0, 1], None without a decoder.
+    reconstruction: `[B, *in_shape]` in [0, 1], None without a decoder.
     """
 
     scores: Tensor
@@ -112,7 +112,7 @@ class Model(
 
     @abstractmethod
     def forward(
-        self, images: Float[Tensor, "B C H W"], labels: Int[Tensor, " B"] | None = None
+        self, images: Float[Tensor, "B C *size"], labels: Int[Tensor, " B"] | None = None
     ) -> Output:
         """Scores of `images [B, *in_shape]`; `labels [B]` say which capsule a decoder draws."""
 
@@ -136,7 +136,7 @@ class Model(
         return (self.gain * at_least_float32(out.scores)).softmax(-1)
 
     def representations(
-        self, images: Float[Tensor, "B C H W"], labels: Int[Tensor, " B"] | None = None
+        self, images: Float[Tensor, "B C *size"], labels: Int[Tensor, " B"] | None = None
     ) -> dict[str, Tensor]:
         """Layers by name, `[B, ...]`, from the first to what the scores are read from. Maps are
         taken after their ReLU. Those of a model with capsules end with POSES and POSE, the capsule
@@ -151,14 +151,14 @@ class Model(
         return {POSES: out.poses, POSE: select_capsule(out.poses, index)}
 
     def explain(
-        self, images: Float[Tensor, "B C H W"], iterations: int | None = None
+        self, images: Float[Tensor, "B C *size"], iterations: int | None = None
     ) -> Explanation | None:
         """How routing came to the class capsules, with the model's own number of iterations or
         another; None without routing."""
 
     def decode(
         self, poses: Float[Tensor, "B J D"], index: Int[Tensor, " B"]
-    ) -> Float[Tensor, "B C H W"] | None:
+    ) -> Float[Tensor, "B C *size"] | None:
         """Draw the class capsules `index [B]`; None without a decoder."""
 
     def angle(self, out: Output) -> Float[Tensor, " B"] | None:
@@ -166,7 +166,7 @@ class Model(
         tell."""
 
     def orientation_features(
-        self, images: Float[Tensor, "B C H W"]
+        self, images: Float[Tensor, "B C *size"]
     ) -> dict[str, Float[Tensor, "*_ n d"]] | None:
         """Layers by name as functions of the orientation, which a rotation of the image shifts
         along n (`ops.rotate_pose`); None for a model that is not rotation-equivariant."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 class ReceptiveField(NamedTuple):
     """The capsules of one type stand in `rows` times `columns`; the one in row r, column c sees
     the square of `side` pixels from row `top + stride r`, column `left + stride c` on, which
-    may leave the image."""
+    may leave the image. A signal is an image of one row."""
 
     rows: int
     columns: int

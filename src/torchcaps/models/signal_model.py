@@ -33,7 +33,7 @@ class SignalModel(Model):
         self.standardise.measure(dataset.batch(chosen)[0] for chosen in batches)
 
     def standardised(
-        self, signals: Float[Tensor, "B C L"]
+        self, signals: Float[Tensor, "B C n"]
     ) -> tuple[Float[Tensor, "B C L"], Bool[Tensor, "B L"]]:
         """Signals as long as the longest, zeros after the end of each; which positions it has."""
         self.check_images(signals)

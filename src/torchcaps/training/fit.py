@@ -121,6 +121,7 @@ def _materials(
             f"train, validation: expected images {train_set.in_shape}, as in training; got "
             f"{held.in_shape}; load them alike"
         )
+    asked = asked.settled(len(train_set))
     torch.manual_seed(asked.seed)
     if isinstance(model, str):
         asked = replace(asked, model=model)
@@ -153,7 +154,7 @@ def _fitting(model: Model, train_set: ImageDataset) -> ImageDataset:
 
 
 def _refuse_another(recipe: Recipe, folder: Path) -> None:
-    begun = Recipe.load(folder / CONFIG).extended(recipe.epochs)
+    begun = Recipe.load(folder / CONFIG).extended(recipe.last_epoch)
     wanted, found = asdict(recipe), asdict(begun)
     if others := [name for name in wanted if wanted[name] != found[name]]:
         raise ValueError(

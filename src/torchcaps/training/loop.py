@@ -66,7 +66,7 @@ class _Loop(RunState):
         self.last_loss = math.nan
         self.progress = TrainingProgress(
             f"{recipe.model} on {recipe.data}",
-            recipe.epochs,
+            recipe.last_epoch,
             len(self.batches),
             shown=self.main and not quiet,
         )
@@ -100,7 +100,7 @@ class _Loop(RunState):
             with self.progress:
                 while not self.over:
                     self.one_epoch()
-                if self.place.epoch < self.recipe.epochs:
+                if self.place.epoch < self.recipe.last_epoch:
                     best = f"; its weights are in {self.folder / run_folder.BEST}"
                     self.progress.note(
                         f"stopped early: validation was best in epoch {self.place.best_epoch} of "

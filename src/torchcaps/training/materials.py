@@ -21,5 +21,6 @@ class Materials(NamedTuple):
     def of(cls, recipe: Recipe) -> "Materials":
         """Those that the recipe names."""
         train_set, validation_set = recipe.load_data("train"), recipe.load_data("validation")
+        recipe = recipe.settled(len(train_set))
         torch.manual_seed(recipe.seed)
         return cls(recipe, recipe.build_model(train_set), train_set, validation_set)

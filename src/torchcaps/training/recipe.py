@@ -6,6 +6,7 @@ Imports no torch, so that `torchcaps train --help` is quick; datasets and models
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields, replace
+from math import ceil
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -50,8 +51,8 @@ class Recipe:
     """Folder of the data files (default: $TORCHCAPS_DATA, then the user's cache)."""
     train_images: int | None = None
     """Train on this many images, drawn by the seed (default: the whole training split)."""
-    epochs: int = 30
-    """Passes over the training images."""
+    epochs: int | None = None
+    """Passes over the training images (default: 30, or as many as make 500 steps)."""
     patience: int | None = None
     """Stop after this many epochs without a better validation accuracy (default: never). The
     weights of the best epoch are in the folder best/ of the run."""
@@ -134,10 +135,24 @@ class Recipe:
         model.classes = dataset.classes
         return model
 
+    def settled(self, images: int) -> Recipe:
+        """With a number of epochs, for a run on so many training images: of few images 30 passes
+        would be too few steps to learn from."""
+        if self.epochs is not None:
+            return self
+        batches = images // min(self.batch_size, images)
+        return replace(self, epochs=max(30, ceil(500 * self.accumulate / batches)))
+
+    @property
+    def last_epoch(self) -> int:
+        """The epochs of a recipe that is settled, as that of every run is."""
+        assert self.epochs is not None
+        return self.epochs
+
     def is_over(self, epochs: int, best_epoch: int) -> bool:
         """Whether a run of so many epochs is at its end, or nothing got better for `patience`."""
         waited = self.patience is not None and epochs - best_epoch >= self.patience
-        return waited or epochs >= self.epochs
+        return waited or epochs >= self.last_epoch
 
     def extended(self, epochs: int) -> Recipe:
         """The same with more epochs, for a run that goes on. Raises a `ValueError` where it would

@@ -11,7 +11,7 @@ from torchcaps.quoting import quote
 if TYPE_CHECKING:
     from torchcaps.training.recipe import Recipe
 
-_LEAST = {"epochs": 1, "batch_size": 1, "accumulate": 1, "shift": 0, "seed": 0}
+_LEAST = {"batch_size": 1, "accumulate": 1, "shift": 0, "seed": 0}
 _RANGES = {
     "backbone_lr": (1e-12, inf, "a positive number", "a tenth of lr is usual"),
     "weight_decay": (0.0, inf, "0 or more", "0.01 is usual"),
@@ -28,8 +28,9 @@ def check_recipe(recipe: Recipe, choices: dict[str, tuple[str, ...]]) -> None:
     """Raise a `ValueError` for a field of the wrong type or out of range."""
     for name, least in _LEAST.items():
         _check_whole(name, getattr(recipe, name), least)
-    if recipe.patience is not None:
-        _check_whole("patience", recipe.patience, 1)
+    for name in ("epochs", "patience"):
+        if getattr(recipe, name) is not None:
+            _check_whole(name, getattr(recipe, name), 1)
     if not isinstance(recipe.subpixel, bool):
         raise ValueError(
             f"Recipe, subpixel: expected true or false; got {quote(recipe.subpixel)}; leave it "
@@ -84,15 +85,15 @@ def check_images(recipe: Recipe, in_shape: tuple[int, ...]) -> None:
 def check_extension(recipe: Recipe, epochs: int) -> None:
     """Raise a `ValueError` where a run that goes on to `epochs` would not end with the weights of a
     run that had them from the start."""
-    if recipe.schedule == "cosine" and epochs != recipe.epochs:
+    if recipe.schedule == "cosine" and epochs != recipe.last_epoch:
         raise ValueError(
-            f"--resume, epochs: expected {recipe.epochs}, since the cosine schedule of the "
+            f"--resume, epochs: expected {recipe.last_epoch}, since the cosine schedule of the "
             f"epochs done depends on the number; got {epochs}; start anew in another --out"
         )
-    if epochs < recipe.epochs:
+    if epochs < recipe.last_epoch:
         raise ValueError(
-            f"--resume, epochs: expected at least {recipe.epochs}, as the run has; got {epochs}; "
-            "give a larger number, or leave it out"
+            f"--resume, epochs: expected at least {recipe.last_epoch}, as the run has; got "
+            f"{epochs}; give a larger number, or leave it out"
         )
 
 

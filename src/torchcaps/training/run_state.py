@@ -75,10 +75,10 @@ class RunState:
 
     def refuse_impossible_place(self) -> None:
         done, total = self.place.batches, len(self.batches)
-        left = (self.recipe.epochs - self.place.epoch) * total - done
+        left = (self.recipe.last_epoch - self.place.epoch) * total - done
         if left < 0 or done >= total or done % self.recipe.accumulate:
             raise ValueError(
-                f"checkpoint {self.checkpoint}: expected a place within {self.recipe.epochs} "
+                f"checkpoint {self.checkpoint}: expected a place within {self.recipe.last_epoch} "
                 f"epochs of {total} batches; got epoch {self.place.epoch}, batch {done}; "
                 "config.yaml or the data are not those of this run"
             )

@@ -24,7 +24,7 @@ class LearningRate:
         self.of_epochs: list[float] = []
         if recipe.schedule[0].isupper():
             scheduler = make_scheduler(recipe)
-            for _ in range(recipe.epochs):
+            for _ in range(recipe.last_epoch):
                 self.of_epochs.append(float(scheduler.get_last_lr()[0]))
                 scheduler.optimizer.step()
                 build("schedule_options", scheduler.step, recipe.schedule_options)
@@ -39,7 +39,7 @@ class LearningRate:
         if self.of_epochs:
             return self.of_epochs[step // self.steps_per_epoch]
         if schedule == "cosine":
-            return lr * (1 + cos(pi * step / (self.recipe.epochs * self.steps_per_epoch))) / 2
+            return lr * (1 + cos(pi * step / (self.recipe.last_epoch * self.steps_per_epoch))) / 2
         if schedule == "sabour2017":
             return max(lr * 0.96 ** (step / 2000), 1e-6)
         return lr

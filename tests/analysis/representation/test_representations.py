@@ -17,8 +17,10 @@ SMALLER = {"stem_channels": 8, "types": 4, "decoder_width": 12, "hidden": 16, "c
 CAPSULES = ["stem", "primary capsules", "class poses", POSE]
 NAMES = {
     "CapsNet": CAPSULES,
+    "CapsNet1d": CAPSULES,
     "EquivariantCapsNet": ["lifting", "group convolution", *CAPSULES[1:]],
     "CNN": ["map 1", "pool 1", "map 2", "pool 2", "penultimate"],
+    "CNN1d": ["map 1", "map 2", "map 3", "pool", "penultimate"],
     "PooledCNN": ["map 1", "map 2", "pool", "penultimate"],
 }
 
@@ -30,7 +32,8 @@ def build(name) -> Any:
     options = {option: value for option, value in SMALLER.items() if option in known}
     for size in (8, 20, 28):
         try:
-            return tc.create_model(name, (1, size, size), 3, **options)
+            in_shape = (1, *[size] * MODELS[name].architecture.axes[0])
+            return tc.create_model(name, in_shape, 3, **options)
         except ValueError:
             continue
     raise AssertionError("takes none of these sizes")

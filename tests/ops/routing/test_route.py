@@ -1,5 +1,6 @@
 """The door: which path is taken, what is said about it, and that all paths agree."""
 
+import math
 import re
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from torchcaps.ops import list_backends, route
+from torchcaps.ops import list_backends, route, route_children
 from torchcaps.ops.routing import dynamic_chunked
 from torchcaps.ops.routing.backend import BACKENDS, Backend, Problem
 from torchcaps.ops.routing.dynamic import Dynamic
@@ -63,6 +64,19 @@ def test_auto_takes_the_fastest_path_on_a_cpu_and_has_nothing_to_say(sizes, name
     poses = route(p.u, p.weight, bias=p.bias)
     assert taken == [name]
     assert poses.shape == (sizes[0], sizes[2], sizes[3])
+
+
+@pytest.mark.parametrize(("sizes", "name"), [(LARGE, "chunked"), (SMALL, "reference")])
+def test_masked_children_take_the_fast_paths_of_dynamic_routing_too(sizes, name, monkeypatch):
+    p = problem(sizes)
+    mask = torch.rand(p.u.shape[:2]) > 0.3
+    expected = route_children(Dynamic(bias=p.bias), p.u, p.weight, mask=mask, backend="whole")
+    for other in {*BACKENDS} - {name}:
+        run = lambda _, other=other: pytest.fail(f"{other} was run")  # noqa: E731
+        monkeypatch.setitem(BACKENDS._entries, other, BACKENDS[other]._replace(run=run))
+    spoiled = p.u.masked_fill(~mask.unsqueeze(-1), math.nan)
+    found = route_children(Dynamic(bias=p.bias), spoiled, p.weight, mask=mask)
+    torch.testing.assert_close(found, expected)
 
 
 @pytest.mark.parametrize("sizes", [LARGE, SMALL])

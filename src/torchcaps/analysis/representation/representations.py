@@ -11,7 +11,7 @@ from torchcaps.models import Model
 
 
 def layers(
-    model: Model, images: Float[Tensor, "B C H W"], labels: Int[Tensor, " B"] | None = None
+    model: Model, images: Float[Tensor, "B C *size"], labels: Int[Tensor, " B"] | None = None
 ) -> dict[str, Tensor]:
     """The layers by name, from the image to what the scores are read from, each `[B, features]`.
 
@@ -24,7 +24,7 @@ def layers(
 @torch.no_grad()
 def represent(
     model: Model,
-    images: Float[Tensor, "N C H W"],
+    images: Float[Tensor, "N C *size"],
     labels: Int[Tensor, " N"] | None = None,
     *,
     only: Sequence[str] | None = None,

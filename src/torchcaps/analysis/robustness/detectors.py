@@ -29,7 +29,7 @@ class DetectorScores:
     scores: Mapping[str, Float[Tensor, " N"]]
 
 
-def detector_scores(model: Model, images: Float[Tensor, "N C H W"]) -> DetectorScores:
+def detector_scores(model: Model, images: Float[Tensor, "N C *size"]) -> DetectorScores:
     """Classify every image and score it by every detector of `model`.
 
     Source of the detector by reconstruction: DARCCC, Frosst, Sabour & Hinton 2018.

@@ -24,7 +24,14 @@ def out_of_distribution(dataset: ImageDataset, count: int, *, seed: int = 0) -> 
 
     `seed` draws the orders and the noise. Where `dataset` has fewer than `count` images, they come
     again.
+
+    Raises a `ValueError` for a dataset of signals or volumes.
     """
+    if len(dataset.in_shape) != 3:
+        raise ValueError(
+            f"out_of_distribution, dataset: expected images; got {dataset.noun} of "
+            f"{dataset.in_shape}, of which there are no pictures; take a dataset of images"
+        )
     generator = torch.Generator().manual_seed(seed)
     images, _ = dataset.batch(torch.arange(count) % len(dataset))
     orders = torch.rand(images.shape[0], images[0, 0].numel(), generator=generator).argsort(-1)

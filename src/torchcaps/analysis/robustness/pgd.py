@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from torchcaps.analysis.eval_mode import abilities, eval_mode
+from torchcaps.analysis.eval_mode import abilities, eval_mode, require_images
 from torchcaps.models import Model, Output
 from torchcaps.ops import check_labels
 
@@ -92,6 +92,7 @@ def full_gradient_routing(model: Model) -> Iterator[torch.device]:
 
 def check_attack(where: str, model: Model, images: Tensor, labels: Tensor, epsilon: float) -> None:
     """Raise a `ValueError` for what no attack can be made of."""
+    require_images(model, where)
     check_labels(labels, len(images), model.num_classes, where)
     if model.num_classes < 2:
         raise ValueError(

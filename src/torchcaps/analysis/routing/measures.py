@@ -59,7 +59,8 @@ def measure_routing(
     Goes through the images twice and keeps only sums. The silent parent of leaky routing counts
     as one more parent. `seed` draws the random couplings.
 
-    Raises a `ValueError` for a model without class capsules by routing.
+    Raises a `ValueError` for a model without class capsules by routing, or signals of several
+    lengths.
     """
     require("routes", model, "measure_routing")
     dataset = label_for(model, dataset, "measure_routing")
@@ -104,6 +105,11 @@ def _explained(
 ) -> Explanation:
     found = model.explain(_images(model, dataset, indices), iterations)
     assert found is not None
+    if found.mask is not None and not found.mask.all():
+        raise ValueError(
+            f"measure_routing, dataset: expected {dataset.noun} of one length, since means are of "
+            "the same children; got shorter ones; take those that are as long as the longest"
+        )
     return found
 
 

@@ -57,7 +57,7 @@ class RoutingTrace:
 
 @torch.no_grad()
 def trace_routing(
-    model: Model, image: Float[Tensor, "C H W"], *, iterations: int | None = None
+    model: Model, image: Float[Tensor, "C *size"], *, iterations: int | None = None
 ) -> RoutingTrace:
     """Route one image, with the model's own number of iterations or another.
 
@@ -114,7 +114,7 @@ class RoutingExample(NamedTuple):
 
 @torch.no_grad()
 def explain_routing(
-    model: Model, image: Float[Tensor, "C H W"], *, strongest: int = 6
+    model: Model, image: Float[Tensor, "C *size"], *, strongest: int = 6
 ) -> RoutingExample:
     """Follow the `strongest` primary capsules of `image` through all iterations of the model.
 
