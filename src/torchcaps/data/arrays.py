@@ -63,7 +63,7 @@ def arrays(split: str, root: Root, *, channels: Asked = "auto") -> ImageDataset:
             f"{_WHERE}, root: expected a .npz file; got none; name it: root in Python, --root on "
             "the command line"
         )
-    path = expanded(root)
+    path = expanded(root, f"{_WHERE}, root")
     where = f"{_WHERE}, {path}"
     file = Npz(path, where)
     kind = _kind(file, where)

@@ -41,17 +41,21 @@ class Explanation:
 
 
 def explain_layer(
-    layer: DenseCapsules, children: Tensor, field: ReceptiveField, iterations: int | None
+    layer: DenseCapsules,
+    children: Tensor,
+    field: ReceptiveField,
+    iterations: int | None,
+    mask: Tensor | None = None,
 ) -> Explanation:
     """How `layer` routes these children, with its own number of iterations or another."""
-    history = layer.explain(children, iterations).history
+    history = layer.explain(children, iterations, mask=mask).history
     assert history is not None
     algorithm = layer.routing.algorithm()
     each = (algorithm.votes_each, -1)
     votes = at_least_float32(layer.votes(children)).unflatten(-1, each).mean(-2)
 
     def gather(couplings: Tensor) -> tuple[Tensor, Tensor]:
-        return layer.gather(children, couplings)
+        return layer.gather(children, couplings, mask=mask)
 
     leaky = bool(layer.routing.options.get("leaky"))
-    return Explanation(children, votes, history, gather, field, leaky, algorithm.sums_over)
+    return Explanation(children, votes, history, gather, field, leaky, algorithm.sums_over, mask)

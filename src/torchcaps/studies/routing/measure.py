@@ -59,8 +59,9 @@ def last_couplings(model: Model, test_set: ImageDataset) -> CouplingStatistics:
 
 def transformed(test_set: ImageDataset) -> ImageDataset:
     """Every image rotated, scaled, shifted and sheared at random, the same way for all networks."""
-    images, labels, _ = moved(test_set, 1, seed=0)
-    return ImageDataset(images.clamp(0, 1), labels, test_set.classes, name=test_set.name)
+    found = moved(test_set, 1, seed=0)
+    images = found.images.clamp(0, 1)
+    return ImageDataset(images, found.labels, test_set.classes, name=test_set.name)
 
 
 def add_costs(
