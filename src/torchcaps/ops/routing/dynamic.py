@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from torchcaps.ops.lengths import lengths
 from torchcaps.ops.precision import at_least_float32, without_autocast
-from torchcaps.ops.routing.algorithm import Algorithm, Children, over_parents
+from torchcaps.ops.routing.algorithm import Algorithm, Children
 from torchcaps.ops.routing.moments import weighted
 from torchcaps.ops.routing.result import Routing
 from torchcaps.ops.squash import squash
@@ -76,10 +76,11 @@ def weighted_sum(couplings: Tensor, votes: Tensor, bias: Tensor | None) -> Tenso
 
 
 def routing_softmax(logits: Float[Tensor, "B I J"], leaky: bool) -> Float[Tensor, "B I J"]:
-    """Couplings: softmax over the parents J, with a zero logit for the silent parent if leaky."""
+    """Couplings: softmax over the parents J, with a zero logit for the silent parent if leaky. Not
+    `over_parents`, whose last bits differ: default layers answer to the bit what they always did."""
     if leaky:
-        return over_parents(F.pad(logits, (1, 0)))[..., 1:]
-    return over_parents(logits)
+        return F.pad(logits, (1, 0)).softmax(-1)[..., 1:]
+    return logits.softmax(-1)
 
 
 def check_routing(
@@ -145,7 +146,9 @@ class Dynamic(Algorithm):
         return logits if self.prior is None else logits + self.prior
 
     def attend(self, children: Children, state: tuple[Tensor, Tensor], t: int) -> Tensor:
-        return routing_softmax(self.agree(children, state, t), self.leaky)
+        if not self.leaky:
+            return super().attend(children, state, t)
+        return routing_softmax(self.agree(children, state, t), leaky=True)
 
     def gather(self, children: Children, couplings: Tensor) -> Tensor:
         return weighted(couplings, children.votes)
