@@ -76,8 +76,9 @@ def weighted_sum(couplings: Tensor, votes: Tensor, bias: Tensor | None) -> Tenso
 
 
 def routing_softmax(logits: Float[Tensor, "B I J"], leaky: bool) -> Float[Tensor, "B I J"]:
-    """Couplings: softmax over the parents J, with a zero logit for the silent parent if leaky. Not
-    `over_parents`, whose last bits differ: default layers answer to the bit what they always did."""
+    """Couplings: softmax over the parents J, with a zero logit for the silent parent if leaky.
+    Not `over_parents`, whose last bits differ: default layers answer what they always did, to the
+    bit."""
     if leaky:
         return F.pad(logits, (1, 0)).softmax(-1)[..., 1:]
     return logits.softmax(-1)
