@@ -51,5 +51,6 @@ def test_the_python_runs(tmp_path, monkeypatch):
 def test_the_routings_of_a_fixed_number_are_all_named():
     (told,) = re.findall(r"^`self_attention`.*?parameters for each child", TEXT, re.M | re.S)
     for name in tc.nn.ROUTINGS:
-        head = tc.nn.CapsuleHead((5, 6), 2, routing=name, share_positions=True)
+        shared = tc.nn.ROUTINGS[name].casts_votes
+        head = tc.nn.CapsuleHead((5, 6), 2, routing=name, share_positions=shared)
         assert (f"`{name}`" in told) != head.capsules.takes_any_number, name

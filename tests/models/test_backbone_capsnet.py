@@ -204,3 +204,22 @@ def test_a_backbone_that_gives_no_features_is_named():
         ValueError, match=r"CapsuleHead, x: expected features .* got \(2, 1, 8, 8\)"
     ):
         build(nn.Identity())(images)
+
+
+@pytest.mark.parametrize("axes", [1, 3], ids=["signals", "volumes"])
+def test_signals_and_volumes_have_backbones_too(axes, tmp_path):
+    conv = nn.Conv1d if axes == 1 else nn.Conv3d
+
+    def backbone():
+        return nn.Sequential(conv(2, 6, 3, stride=2), nn.ReLU())
+
+    head = CapsuleHead((6, *[3] * axes), 4, types=2)
+    model = BackboneCapsNet(backbone(), head, (2, *[7] * axes)).eval()
+    signals = torch.rand(3, 2, *[7] * axes)
+    out = model(signals)
+    model.make_loss()(out, signals, torch.tensor([0, 3, 1])).backward()
+    assert model.explain(signals).couplings.shape == (3, 3, 2 * 3**axes, 4)
+    again = tc.load_model(tc.save_model(model, tmp_path), backbone=backbone())
+    assert torch.equal(again(signals).scores, out.scores)
+    with pytest.raises(ValueError, match="BackboneCapsNet, decoder: expected 'none' for inputs"):
+        BackboneCapsNet(backbone(), head, (2, *[7] * axes), decoder="conv")

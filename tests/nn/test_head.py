@@ -9,6 +9,7 @@ from torchcaps.ops import Capsules, squash
 
 # Those with a row of parameters for each child, whose number is fixed.
 FIXED = {"self_attention", "self_routing", "heinsen", "vector", "random"}
+SHARED = [name for name in ROUTINGS if ROUTINGS[name].casts_votes]
 
 
 def head(*arguments, **options):
@@ -66,7 +67,7 @@ def test_kernel_stride_and_padding_are_those_of_a_convolution():
 
 def build(routing, in_shape=(7, 6), **options):
     """On tokens, in evaluation mode, with parameters away from where they start."""
-    options = {"channels_last": True, "share_positions": True, **options}
+    options = {"channels_last": True, "share_positions": routing in SHARED, **options}
     layer = head(in_shape, 2, routing=routing, **options).double().eval()
     for x in layer.parameters():
         x.data += 0.1 * torch.rand_like(x)
@@ -107,12 +108,11 @@ def test_maps_of_any_size_are_taken_and_the_order_of_positions_is_of_no_account(
         torch.testing.assert_close(one, other)
 
 
-@pytest.mark.parametrize(
-    "options", [{"share_positions": False}, *({"routing": name} for name in sorted(FIXED))], ids=str
-)
+@pytest.mark.parametrize("routing", ["dynamic", *sorted(FIXED)])
 @pytest.mark.usefixtures("unchecked")
-def test_a_fixed_number_of_children_is_one_size_of_features(options):
-    layer = head((7, 6), 2, **{"channels_last": True, "share_positions": True, **options}).eval()
+def test_a_fixed_number_of_children_is_one_size_of_features(routing):
+    share = routing in SHARED and routing in FIXED
+    layer = build(routing, share_positions=share).float()
     assert layer(torch.rand(2, 7, 6)).poses.shape == (2, 2, 5)
     text = r"CapsuleHead, x: expected features \[B, 7, 6\]; got \(2, 8, 6\); build the head with"
     with pytest.raises(ValueError, match=text):
@@ -121,8 +121,7 @@ def test_a_fixed_number_of_children_is_one_size_of_features(options):
 
 def test_the_fixed_ones_are_known():
     """A new routing with parameters for each child belongs into FIXED."""
-    layers = {x: head((7, 6), 2, routing=x, share_positions=True).capsules for x in ROUTINGS}
-    found = {name for name, layer in layers.items() if not layer.takes_any_number}
+    found = {name for name in ROUTINGS if not build(name).capsules.takes_any_number}
     assert found == FIXED
 
 
@@ -149,6 +148,11 @@ def test_it_is_built_again_from_its_configuration(routing):
         (((6,), 2), {"channels_last": True}, r"in_shape: expected \(\*size, C\) with"),
         (((6, 3, 3), 0), {}, "num_classes: expected a whole number, at least 1; got 0"),
         (((6, 3, 3), 2), {"types": 0}, "types: expected a whole number, at least 1; got 0"),
+        (
+            ((6, 3, 3), 2),
+            {"routing": "vector", "share_positions": True},
+            "share_positions: expected False, since 'vector' has no transforms to share; got True",
+        ),
         (((6, 3, 3), 2), {"routing": "dynamik"}, "routing: .* did you mean 'dynamic'"),
     ],
 )

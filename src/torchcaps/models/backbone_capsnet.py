@@ -26,10 +26,10 @@ class BackboneCapsNet(
         backbone: any module that gives the features `[B, *head.in_shape]` of images. It is used
             as it is, not copied.
         head: a `nn.CapsuleHead` for these features.
-        in_shape: of the images.
+        in_shape: of the images, or of signals `(C, L)` or volumes.
         freeze: the backbone learns nothing: its weights have no gradients, and it stays in
             evaluation mode, so that its BatchNorms keep their statistics.
-        decoder: "conv" draws the image from a pose; see `nn.ConvDecoder`.
+        decoder: "conv" draws an image from a pose; see `nn.ConvDecoder`.
         decoder_width: channels of its first map.
 
     Saved like every model, the backbone's weights included; what the backbone is no file says, so
@@ -37,12 +37,13 @@ class BackboneCapsNet(
     """
 
     name = "backbone_capsnet"
+    axes = (1, 2, 3)
 
     def __init__(
         self,
         backbone: nn.Module,
         head: CapsuleHead,
-        in_shape: tuple[int, int, int],
+        in_shape: tuple[int, ...],
         *,
         freeze: bool = False,
         decoder: Decoder = "none",
@@ -57,12 +58,15 @@ class BackboneCapsNet(
         check_choice("BackboneCapsNet", "decoder", decoder, get_args(Decoder))
         check_sizes("BackboneCapsNet", decoder_width=decoder_width)
         super().__init__(in_shape, head.num_classes)
-        drawn = decoder == "conv"
-        self.assemble(
-            backbone,
-            head,
-            ConvDecoder(head.capsules.out_dim, self.in_shape, decoder_width) if drawn else None,
-        )
+        drawn = None
+        if decoder == "conv":
+            if len(self.in_shape) != 3:
+                raise ValueError(
+                    f"BackboneCapsNet, decoder: expected 'none' for inputs {self.in_shape}, as "
+                    "only images are drawn; got 'conv'; leave it out"
+                )
+            drawn = ConvDecoder(head.capsules.out_dim, self.in_shape, decoder_width)
+        self.assemble(backbone, head, drawn)
         self.config.update(num_classes=head.num_classes, backbone=type(backbone).__name__)
         self.freeze = freeze
         if freeze:

@@ -70,6 +70,11 @@ class CapsuleHead(nn.Module):
                 f"least 1; got {tuple(in_shape)}; take backbone(images).shape[1:]"
             )
         check_choice("CapsuleHead", "routing", routing, list(ROUTINGS))
+        if share_positions and not ROUTINGS[routing].casts_votes:
+            raise ValueError(
+                f"CapsuleHead, share_positions: expected False, since {routing!r} has no "
+                "transforms to share; got True; leave it out"
+            )
         self.config = {
             "in_shape": list(in_shape), **sizes, "padding": padding,
             "channels_last": channels_last, "share_positions": share_positions,
