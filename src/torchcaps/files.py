@@ -1,10 +1,23 @@
-"""Files that are written whole or not at all, and short ones read no further than they may be."""
+"""Files that are written whole or not at all, short ones read no further than they may be, and
+~ in their names."""
 
 import os
 from contextlib import suppress
 from pathlib import Path
 
 _SHORT = 1_000_000  # bytes
+
+
+def expanded(path: str | os.PathLike[str], where: str) -> Path:
+    """`path` with the home folder in place of ~ or ~user. Raises a `ValueError`, beginning with
+    `where`, for a user without one."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise ValueError(
+            f"{where}: expected a folder; got {str(path)!r}, of a user without a home ({error}); "
+            "write the whole path"
+        ) from None
 
 
 def write_whole(path: str | os.PathLike[str], content: bytes | str) -> Path:

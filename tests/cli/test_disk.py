@@ -71,21 +71,25 @@ def test_a_full_disk_while_saving_a_reconstruction(refused, full_after, model, p
 
 @pytest.mark.parametrize("command", ["train", "study rotation"])
 @pytest.mark.parametrize(
-    "error",
+    ("error", "remedy"),
     [
-        PermissionError(errno.EACCES, "Permission denied", "there"),
-        OSError(errno.EROFS, "Read-only file system", "there"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "there"),
+            "check who may read and write it (ls -l), or choose another folder",
+        ),
+        (
+            OSError(errno.EROFS, "Read-only file system", "there"),
+            "check the disk's free space and the folder's permissions, or choose another --out",
+        ),
     ],
 )
-def test_a_folder_that_cannot_be_written_is_named(refused, monkeypatch, command, error):
+def test_a_folder_that_cannot_be_written_is_named(refused, monkeypatch, command, error, remedy):
     def fail(*_, **__):
         raise error
 
     monkeypatch.setattr(Path, "mkdir", fail)
-    assert refused(*command.split(), *TINY, "--out", "there") == (
-        f"{error.strerror} (there); check the disk's free space and the folder's permissions, "
-        "or choose another --out"
-    )
+    said = refused(*command.split(), *TINY, "--out", "there")
+    assert said == f"{error.strerror} (there); {remedy}"
 
 
 def test_a_file_in_the_way_of_a_folder(refused, tmp_path):

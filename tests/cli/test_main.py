@@ -93,8 +93,8 @@ def test_an_unknown_name_lists_the_nearest(refused, words, text):
         (
             PermissionError(13, "Permission denied", "/there"),
             2,
-            "Permission denied (/there); check the disk's free space and the folder's permissions, "
-            "or choose another --out",
+            "Permission denied (/there); check who may read and write it (ls -l), or choose "
+            "another folder",
         ),
     ],
 )

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 import torchcaps as tc
+from torchcaps.files import read_short
 
 
 def torchcaps(*words, cwd, without=(), **environment):
@@ -27,6 +28,47 @@ def test_a_root_below_the_home_of_nobody_is_refused(refused, monkeypatch):
     assert said in refused("evaluate", "cnn.mnist", "--root", "~nosuchuser")
     monkeypatch.setenv("TORCHCAPS_DATA", "~nosuchuser")
     assert said in refused("train", "--data", "mnist", "--quiet")
+
+
+@pytest.mark.parametrize("command", ["train", "study rotation"])
+@pytest.mark.parametrize("option", ["--out", "--resume"])
+def test_no_run_is_written_below_the_home_of_nobody(refused, tmp_path, command, option):
+    said = refused(*command.split(), "--quiet", option, "~nosuchuser/a")
+    assert "expected a folder; got '~nosuchuser/a', of a user without a home" in said
+    with pytest.raises(
+        ValueError, match="train, out: expected a folder; got '~nosuchuser/a', of a"
+    ):
+        tc.train("cnn", "digits", out="~nosuchuser/a", quiet=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_goes_below_the_home(cli, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    words = ["--train-images", 64, "--epochs", 1, "--model", "cnn", "--quiet"]
+    said = cli("train", *words, "--out", "~/run")
+    assert str(tmp_path / "home" / "run") in said.out
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+    assert cli("train", "--resume", "~/run", "--epochs", 2, "--quiet").code == 0
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "config.json"])
+def test_a_configuration_that_may_not_be_read_is_a_matter_of_permissions(
+    refused, trained, tmp_path, monkeypatch, name
+):
+    run = shutil.copytree(trained, tmp_path / "run")
+
+    def denied(path):
+        if os.path.basename(path) == name:
+            raise PermissionError(13, "Permission denied", str(path))
+        return read_short(path)
+
+    for module in ("torchcaps.training.recipe", "torchcaps.models.saved_files"):
+        monkeypatch.setattr(f"{module}.read_short", denied)
+    words = ["train", "--resume"] if name == "config.yaml" else ["evaluate"]
+    assert refused(*words, run) == (
+        f"Permission denied ({run / name}); check who may read and write it (ls -l), or choose "
+        "another folder"
+    )
 
 
 def test_nothing_is_downloaded_for_a_user_without_a_home(refused, monkeypatch, tmp_path):

@@ -67,13 +67,17 @@ def test_a_loss_that_becomes_nan_ends_with_1_and_the_remedy(cli):
 
 def test_a_tracker_that_is_not_installed_is_refused_with_the_remedy(refused, tmp_path, monkeypatch):
     monkeypatch.setattr("accelerate.tracking.get_available_trackers", lambda: [])
-    for tracker in ("tensorboard", "wandb"):
+    for tracker, absent in (
+        ("tensorboard", "which is not"), ("wandb", "which is not"), ("all", "none of which is"),
+    ):  # fmt: skip
         assert refused("train", *TINY, "--log", tracker, "--out", "run") == (
-            f"train, log: expected an installed tracker; got {tracker!r}, which is not installed; "
+            f"train, log: expected an installed tracker; got {tracker!r}, {absent} installed; "
             "run: pip install 'torchcaps[log]' for tensorboard, or leave it out"
         )
     assert not (tmp_path / "run").exists()
-    assert refused("train", *TINY, "--log", "nonsense", "--out", "run").startswith("Unsupported")
+    said = refused("train", *TINY, "--log", "tensorbord", "--out", "run")
+    assert said.startswith("train, log: expected one of tensorboard, all, aim, ")
+    assert said.endswith("; got 'tensorbord'; did you mean 'tensorboard'?")
 
 
 def test_a_folder_of_pictures_becomes_a_model_that_knows_their_names(cli, zoo, tmp_path):

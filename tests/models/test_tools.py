@@ -9,7 +9,7 @@ from torch.func import functional_call
 from torch.nn.utils import parametrizations, prune
 
 import torchcaps as tc
-from torchcaps.nn import GroupConv2d, LiftingConv2d
+from torchcaps.nn import DenseCapsules, EquivariantCapsules, GroupConv2d, LiftingConv2d
 
 
 @pytest.fixture
@@ -89,25 +89,30 @@ def test_parametrised_weights_are_read_in_every_call_and_train(small, data, norm
             assert not torch.equal(answer(small, data), numbers)
 
 
-def test_dense_transforms_take_a_parametrisation_too(small, data):
-    if not hasattr(small, "capsules"):
-        pytest.skip("has no capsules")
-    nn.utils.parametrize.register_parametrization(small.capsules, "weight", nn.Tanh())
+@pytest.fixture
+def capsules(small):
+    """Its class capsules."""
+    for layer in small.modules():
+        if isinstance(layer, DenseCapsules | EquivariantCapsules):
+            return layer
+    pytest.skip("has no capsules")
+
+
+def test_dense_transforms_take_a_parametrisation_too(small, capsules, data):
+    nn.utils.parametrize.register_parametrization(capsules, "weight", nn.Tanh())
     train(small, data)
 
 
-def test_autocast_leaves_the_lengths_of_capsules_in_float32(small, data):
-    if not hasattr(small, "capsules"):
-        pytest.skip("has no capsules")
+def test_autocast_leaves_the_lengths_of_capsules_in_float32(small, capsules, data):
     seen = []
-    small.capsules.register_forward_hook(lambda layer, args, poses: seen.append((args[0], poses)))
+    capsules.register_forward_hook(lambda layer, args, poses: seen.append((args[0], poses)))
     with torch.autocast("cpu", torch.bfloat16):
         out = small(*data)
     assert out.scores.dtype == out.poses.dtype == torch.float32
     ((u, poses),) = seen
     with torch.autocast("cpu", torch.bfloat16):
-        told = small.capsules.explain(u)
-    torch.testing.assert_close(small.capsules(u), poses)
+        told = capsules.explain(u)
+    torch.testing.assert_close(capsules(u), poses)
     torch.testing.assert_close(told.poses, poses)
     torch.testing.assert_close(out.scores, small(*data).scores, atol=0.03, rtol=0.1)
 

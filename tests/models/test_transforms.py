@@ -15,11 +15,12 @@ BATCHES = pytest.mark.parametrize("batch", [2, 16], ids=["few", "many"])
 def model(build, small, small_options, monkeypatch):
     """Without constant couplings, which differences do not know; many images are tiled."""
     monkeypatch.setattr(dynamic_chunked, "FEW_VOTES", 0)
-    cut = "detach" if "detach" in small.config else "routing_options"
-    differentiable = {"detach": False, "routing_options": {"detach": False}}[cut]
-    options = {cut: differentiable, "decoder": "none"}.items()
-    known = {option: value for option, value in options if option in small.config}
-    return build(small.in_shape, 2, **{**small_options, **known}).double().eval()
+    known = {"decoder": "none"} if "decoder" in small.config else {}
+    model = build(small.in_shape, 2, **{**small_options, **known}).double().eval()
+    for layer in model.modules():
+        if isinstance(getattr(layer, "detach", None), bool):
+            layer.detach = False
+    return model
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from torchcaps.ops import route_votes
+from torchcaps.ops.routing import Algorithm
 
 ENGINES = ("whole", "tiled", "auto")
 MASK = torch.ones(2, 13, dtype=torch.bool)
@@ -107,6 +108,28 @@ def test_votes_of_masked_children_may_be_anything(build, children, routing):
     assert all(torch.equal(*pair) for pair in zip(*found, strict=True))
 
 
+@pytest.mark.parametrize("content", [0.0, 1e300, math.nan])
+def test_explained_and_gathered_children_may_be_masked_too(build, children, routing, content):
+    layer = build(routing, 13, 3, 3, 5)
+    u, _ = children(2, 13, 3)
+    u[~MASK] = content
+    expected = layer.route(u, mask=MASK)
+    told = layer.explain(u, mask=MASK)
+    for one, other in zip(told, expected, strict=False):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
+    assert told.history is not None
+    assert not told.history[:, ~MASK].any()
+    assert told.couplings[MASK].any()
+    anything = torch.where(MASK.unsqueeze(-1), told.couplings, content)
+    found, own = (layer.gather(u, c, mask=MASK) for c in (anything, told.couplings))
+    assert all(torch.equal(*pair) for pair in zip(found, own, strict=True))
+    assert all(x.isfinite().all() for x in found)
+    if type(layer.routing.algorithm()).show is Algorithm.show:  # else what is shown is a summary
+        torch.testing.assert_close(own[0], expected.poses, rtol=1e-10, atol=1e-10)
+    grads = torch.autograd.grad(told.poses.sum(), list(layer.parameters()), allow_unused=True)
+    assert all(grad.isfinite().all() for grad in grads if grad is not None)
+
+
 @pytest.mark.usefixtures("unchecked")
 def test_a_mask_of_another_shape_or_kind_is_refused(build, children, routing):
     layer = build(routing, 13, 3, 3, 5)
@@ -114,3 +137,7 @@ def test_a_mask_of_another_shape_or_kind_is_refused(build, children, routing):
     for mask in (MASK[:, :5], MASK[:1], MASK.float()):
         with pytest.raises(ValueError, match=r"^\w+, mask: expected .*; got .*; "):
             layer(u, mask=mask)
+        with pytest.raises(ValueError, match=r"^\w+, mask: expected .*; got .*; "):
+            layer.explain(u, mask=mask)
+        with pytest.raises(ValueError, match=r"^\w+, mask: expected .*; got .*; "):
+            layer.gather(u, torch.ones(2, 13, 3), mask=mask)

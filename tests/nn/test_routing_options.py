@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from torchcaps.models import CapsNet
-from torchcaps.nn import ROUTINGS, DenseCapsules, EMRouting
+from torchcaps.nn import ROUTINGS, DenseCapsules, EMRouting, VectorRouting
 from torchcaps.ops import EM, Heinsen, VariationalBayes, route_votes
 
 SIZES = (6, 4, 3, 5)
@@ -62,6 +62,14 @@ SIZES = (6, 4, 3, 5)
         ),
         ({"routing": "uniform", "bias": True}, "DenseCapsules, bias: .* of dynamic routing; got"),
         ({"routing": "em", "detach": False}, "DenseCapsules, detach: .* of dynamic routing; got"),
+        (
+            {"routing": "vector", "transform": "matrix"},
+            "DenseCapsules, transform: expected none, as it is an option of transforms; got "
+            "'matrix'; leave it out: this routing has none",
+        ),
+        ({"routing": "vector", "positions": 6}, "DenseCapsules, positions: .* of transforms; got"),
+        ({"routing": "vector", "init_std": 0.1}, "DenseCapsules, init_std: .* of transforms; got"),
+        ({"routing": VectorRouting(*SIZES), "positions": 2}, "DenseCapsules, positions: .*; got 2"),
         (
             {"routing": EMRouting(*SIZES), "iterations": 2},
             "DenseCapsules, iterations: expected none, as it is an option of a named routing; "

@@ -49,6 +49,12 @@ def main(arguments: list[str] | None = None) -> int:
             "as it was) or another --device",
             FAILURE,
         )
+    except PermissionError as error:
+        return _say(
+            f"{error.strerror or error} ({error.filename}); check who may read and write it "
+            "(ls -l), or choose another folder",
+            USAGE_ERROR,
+        )
     except OSError as error:
         place = f" ({error.filename})" if error.filename else ""
         return _say(

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from torchcaps.cli.options import read
-from torchcaps.files import write_whole
+from torchcaps.files import expanded, write_whole
 from torchcaps.interrupt import Interrupted, signal_of
 from torchcaps.machine import resolve_device
 from torchcaps.studies import STUDIES, Study
@@ -21,12 +21,12 @@ def run(options: Namespace) -> None:
     name, study = options.study, STUDIES[options.study]
     resolve_device(options.device)  # refused before a folder is made
     if options.resume is not None:
-        folder = Path(options.resume)
+        folder = expanded(options.resume, "study, --resume")
         chosen = _choose(study, _read(name, folder))
         study.check(chosen)
     else:
         chosen = _choose(study, options)
-        folder = Path(options.out or _default_folder(name, chosen))
+        folder = expanded(options.out or _default_folder(name, chosen), "study, --out")
         study.check(chosen)
         create_run(folder, overwrite=options.overwrite, load=lambda path: _read(name, path.parent))
         _write(chosen, folder)

@@ -26,7 +26,7 @@ def run(options: Namespace) -> None:
         out = options.out or f"runs/{recipe.model}-{recipe.data}-{recipe.seed}"
         folder = train(
             recipe,
-            Path(out),
+            out,
             overwrite=options.overwrite,
             log=options.log,
             quiet=options.quiet,

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from torchcaps.files import expanded
+
 ENVIRONMENT = "TORCHCAPS_DATA"
+ROOT = f"load_dataset, root (or {ENVIRONMENT})"  # whose error it is
 
 
 def data_root(root: str | os.PathLike[str] | None = None) -> Path:
     """The folder of all data: the argument, else $TORCHCAPS_DATA, else the user's cache folder."""
     chosen = root if root is not None else os.environ.get(ENVIRONMENT)
     if chosen:
-        return expanded(chosen)
+        return expanded(chosen, ROOT)
     import pooch
 
     try:
@@ -21,17 +24,6 @@ def data_root(root: str | os.PathLike[str] | None = None) -> Path:
         raise ValueError(
             f"load_dataset, root: expected a folder; got none, and this user has no home for a "
             f"cache; name one: root in Python, --root on the command line, or {ENVIRONMENT}"
-        ) from None
-
-
-def expanded(root: str | os.PathLike[str]) -> Path:
-    """`root` with the home folder in place of ~ or ~user."""
-    try:
-        return Path(root).expanduser()
-    except RuntimeError as error:
-        raise ValueError(
-            f"load_dataset, root (or {ENVIRONMENT}): expected a folder; got {str(root)!r}, of a "
-            f"user without a home ({error}); write the whole path"
         ) from None
 
 

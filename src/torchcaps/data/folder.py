@@ -6,10 +6,11 @@ from pathlib import Path
 
 import torch
 
+from torchcaps.files import expanded
 from torchcaps.options import check_several
 
 from .dataset import ImageDataset
-from .fetch import expanded
+from .fetch import ROOT
 from .folder_files import Labelled, class_names, list_pictures, split_folders
 from .images import Fit, read_pixels
 from .registry import Root
@@ -42,7 +43,7 @@ def folder(
     classes; without val/, 15 % of the training pictures become validation. Else every class is cut
     70 / 15 / 15 into train, validation and test. Seeded.
     """
-    base = expanded(root) if root is not None else None
+    base = expanded(root, ROOT) if root is not None else None
     if base is None or not base.is_dir():
         got = "none" if base is None else f"{base}, which is no folder"
         raise ValueError(

@@ -23,7 +23,7 @@ class Connection(H11Protocol):
     Where most are at work, uvicorn answers 503 (`limit_concurrency`).
     """
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
         self._deadline: asyncio.TimerHandle | None = None
         self._wait()

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 from torchcaps.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from torchcaps.models.backbone_capsnet import BackboneCapsNet
     from torchcaps.models.capsnet import CapsNet
     from torchcaps.models.capsnet1d import CapsNet1d
+    from torchcaps.models.capsnet_resnet import CapsNetResNet
     from torchcaps.models.catalogue import list_models
     from torchcaps.models.cnn import CNN
     from torchcaps.models.cnn1d import CNN1d
@@ -20,9 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CNN",
+    "BackboneCapsNet",
     "CNN1d",
     "CapsNet",
     "CapsNet1d",
+    "CapsNetResNet",
     "EquivariantCapsNet",
     "Explanation",
     "Model",
@@ -38,9 +42,11 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "BackboneCapsNet": "torchcaps.models.backbone_capsnet:BackboneCapsNet",
         "CNN": "torchcaps.models.cnn:CNN",
         "CNN1d": "torchcaps.models.cnn1d:CNN1d",
         "CapsNet": "torchcaps.models.capsnet:CapsNet",
+        "CapsNetResNet": "torchcaps.models.capsnet_resnet:CapsNetResNet",
         "CapsNet1d": "torchcaps.models.capsnet1d:CapsNet1d",
         "EquivariantCapsNet": "torchcaps.models.equivariant_capsnet:EquivariantCapsNet",
         "Explanation": "torchcaps.models.explanation:Explanation",

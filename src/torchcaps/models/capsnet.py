@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from torchcaps.models.explanation import Explanation
+from torchcaps.models.explanation import Explanation, explain_layer
 from torchcaps.models.model import Model, Output, ScoreKind
 from torchcaps.models.receptive_field import Window, receptive_field
 from torchcaps.nn import (
@@ -21,7 +21,6 @@ from torchcaps.nn import (
 )
 from torchcaps.nn.sizes import conv_output
 from torchcaps.ops import Capsules, check_labels, lengths, mask_capsules, select_capsule
-from torchcaps.ops.precision import at_least_float32
 from torchcaps.options import check_choice, check_sizes
 
 Style = Literal["series", "sabour2017"]
@@ -51,7 +50,7 @@ class CapsNet(Model):
             which has `routing="uniform"` too).
         iterations: of the routing; None takes its own (3 for dynamic routing).
         leaky, detach: of dynamic routing, see `torchcaps.ops.dynamic_routing`.
-        init_std: see `DenseCapsules`; ignored by the style sabour2017.
+        init_std: see `DenseCapsules`; ignored by the style sabour2017, and without transforms.
         decoder: "mlp", "conv" or "none".
         decoder_width: units of the MLP's first hidden layer (the second has twice as many), or
             channels of the convolutional decoder's first map.
@@ -127,7 +126,7 @@ class CapsNet(Model):
             leaky=leaky,
             detach=detach,
             positions=types * height * width if share_transforms else 1,
-            init_std=init_std,
+            init_std=init_std if ROUTINGS[routing].casts_votes else None,
         )
         self.score_kind: ScoreKind = self.capsules.routing.score_kind
         self.decoder = _make_decoder(
@@ -183,22 +182,12 @@ class CapsNet(Model):
     def explain(
         self, images: Float[Tensor, "B C H W"], iterations: int | None = None
     ) -> Explanation:
-        children = self.primary_capsules(images)
-        history = self.capsules.explain(children, iterations).history
-        assert history is not None
-        each = self.capsules.routing.algorithm().votes_each
-        votes = at_least_float32(self.capsules.votes(children)).unflatten(-1, (each, -1)).mean(-2)
-
-        def gather(couplings: Tensor) -> tuple[Tensor, Tensor]:
-            return self.capsules.gather(children, couplings)
-
         windows = [
             Window(conv.kernel_size[0], conv.stride[0], int(conv.padding[0]))
             for conv in (self.stem, self.primary.conv)
         ]
         field = receptive_field(windows, *self.in_shape[1:])
-        leaky = bool(self.capsules.routing.options.get("leaky"))
-        return Explanation(children, votes, history, gather, field, leaky)
+        return explain_layer(self.capsules, self.primary_capsules(images), field, iterations)
 
 
 def _make_decoder(

@@ -6,7 +6,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from torchcaps.models.explanation import Explanation
+from torchcaps.models.explanation import Explanation, explain_layer
 from torchcaps.models.model import Output, ScoreKind
 from torchcaps.models.receptive_field import Window, receptive_field
 from torchcaps.models.signal_model import SignalModel
@@ -18,7 +18,6 @@ from torchcaps.nn import (
     ScoreCrossEntropy,
 )
 from torchcaps.ops import Capsules, check_labels, lengths
-from torchcaps.ops.precision import at_least_float32
 from torchcaps.options import check_choice, check_sizes
 
 
@@ -40,7 +39,7 @@ class CapsNet1d(SignalModel):
         routing: a name in `torchcaps.nn.ROUTINGS`; routing_options: its options.
         iterations: of the routing; None takes its own (3 for dynamic routing).
         share_transforms: positions of one type of primary capsules share their transforms: what a
-            capsule votes for depends on what it is, not on when.
+            capsule votes for depends on what it is, not on when. Vector routing has no transforms.
     """
 
     name = "capsnet1d"
@@ -94,7 +93,7 @@ class CapsNet1d(SignalModel):
             routing=routing,
             routing_options=routing_options,
             iterations=iterations,
-            positions=positions if share_transforms else 1,
+            positions=positions if share_transforms and ROUTINGS[routing].casts_votes else 1,
         )
         self.score_kind: ScoreKind = self.capsules.routing.score_kind
 
@@ -141,16 +140,5 @@ class CapsNet1d(SignalModel):
 
     def explain(self, images: Float[Tensor, "B C n"], iterations: int | None = None) -> Explanation:
         children, there = self.primary_capsules(images)
-        history = self.capsules.explain(children, iterations, there).history
-        assert history is not None
-        each = self.capsules.routing.algorithm().votes_each
-        votes = at_least_float32(self.capsules.votes(children)).unflatten(-1, (each, -1)).mean(-2)
-        return Explanation(
-            children,
-            votes,
-            history,
-            lambda couplings: self.capsules.gather(children, couplings, there),
-            receptive_field(self._windows, 1, self.in_shape[1]),
-            bool(self.capsules.routing.options.get("leaky")),
-            there,
-        )
+        field = receptive_field(self._windows, 1, self.in_shape[1])
+        return explain_layer(self.capsules, children, field, iterations, there)

@@ -50,6 +50,11 @@ _add(
     "rotation-equivariant: its poses rotate with the image, by construction",
     "equivariant_capsnet:EquivariantCapsNet",
 )
+_add(
+    "capsnet_resnet",
+    "a residual network with class capsules, for colour pictures of 64 to 256 pixels",
+    "capsnet_resnet:CapsNetResNet",
+)
 _add("cnn", "the series' CNN: two convolutions with max-pooling", "cnn:CNN")
 _add(
     "pooled_cnn",

@@ -1,12 +1,15 @@
 """A model by its name."""
 
+from collections.abc import Mapping
 from inspect import signature
-from typing import Any
+from typing import Any, TypeVar
 
 from torchcaps.models.catalogue import MODELS
 from torchcaps.models.model import Model
 from torchcaps.options import check_types
 from torchcaps.quoting import cut, listed, quote
+
+T = TypeVar("T")
 
 
 def create_model(name: str, in_shape: tuple[int, ...], num_classes: int, **options: Any) -> Model:
@@ -20,30 +23,41 @@ def create_model(name: str, in_shape: tuple[int, ...], num_classes: int, **optio
     'cnn'
     """
     preset = MODELS[name]
-    known = _options(preset.architecture)
-    unknown = sorted(set(options) - set(known))
-    if unknown:
-        raise ValueError(
-            f"create_model, options of {name}: expected some of {', '.join(known)}; "
-            f"got {listed(unknown)}; drop or rename what is unknown"
-        )
-    where = f"create_model, options of {name}"
     given = {"in_shape": in_shape, "num_classes": num_classes, **options}
+    model = build(preset.architecture, f"create_model, options of {name}", given, preset.options)
+    model.rename(name)
+    return model
+
+
+def build(
+    architecture: type[T],
+    where: str,
+    given: Mapping[str, Any],
+    preset: Mapping[str, Any] | None = None,
+) -> T:
+    """`architecture(**given)`, `preset` where nothing is given. Raises a `ValueError` for an
+    argument that is unknown, missing, of another type, or asks for more memory than there is."""
+    parameters = signature(architecture.__init__).parameters.values()
+    options = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    needed = [p.name for p in parameters if p.default is p.empty and p.name != "self"]
+    unknown = sorted({*given} - {*options, *needed})
+    if unknown or not {*needed} <= {*given}:
+        missing = [name for name in needed if name not in given]
+        raise ValueError(
+            f"{where}: expected some of {', '.join(options)}; got {listed(unknown)}; drop or "
+            "rename what is unknown"
+            if unknown
+            else f"{where}: expected {', '.join(needed)}; got none of {listed(missing)}; add them"
+        )
     try:
-        model = preset.architecture(in_shape, num_classes, **{**preset.options, **options})
+        built = architecture(**{**(preset or {}), **given})
     except (TypeError, AttributeError, RuntimeError, OverflowError, MemoryError) as error:
-        check_types(where, preset.architecture, given)
+        check_types(where, architecture, given)
         sizes = {key: value for key, value in given.items() if isinstance(value, int)}
         largest = max(sizes, key=lambda key: sizes[key])
         raise ValueError(
             f"{where}: expected sizes that fit in memory; got {largest}={quote(sizes[largest])} "
             f"and others ({cut(error)}); take smaller ones"
         ) from error
-    check_types(where, preset.architecture, given)  # last: the architecture says more
-    model.rename(name)
-    return model
-
-
-def _options(architecture: type[Model]) -> list[str]:
-    parameters = signature(architecture.__init__).parameters.values()
-    return [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    check_types(where, architecture, given)  # last: the architecture says more
+    return built

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from torchcaps.models.receptive_field import ReceptiveField
+from torchcaps.nn import DenseCapsules
+from torchcaps.ops.precision import at_least_float32
 
 # Couplings [..., B, I, J] to what they make of the votes: poses [..., B, J, D], scores [..., B, J].
 Gather = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -33,3 +35,23 @@ class Explanation:
     field: ReceptiveField
     leaky: bool = False
     mask: Tensor | None = None
+
+
+def explain_layer(
+    layer: DenseCapsules,
+    children: Tensor,
+    field: ReceptiveField,
+    iterations: int | None,
+    mask: Tensor | None = None,
+) -> Explanation:
+    """How `layer` routes these children, with its own number of iterations or another."""
+    history = layer.explain(children, iterations, mask=mask).history
+    assert history is not None
+    each = layer.routing.algorithm().votes_each
+    votes = at_least_float32(layer.votes(children)).unflatten(-1, (each, -1)).mean(-2)
+
+    def gather(couplings: Tensor) -> tuple[Tensor, Tensor]:
+        return layer.gather(children, couplings, mask=mask)
+
+    leaky = bool(layer.routing.options.get("leaky"))
+    return Explanation(children, votes, history, gather, field, leaky, mask)

@@ -11,6 +11,7 @@ from safetensors.torch import save
 from torch import nn
 
 from torchcaps.files import write_whole
+from torchcaps.models.backbone_capsnet import BackboneCapsNet
 from torchcaps.models.create import create_model
 from torchcaps.models.model import Model
 from torchcaps.models.pretrained import list_pretrained, model_folder
@@ -54,10 +55,13 @@ def save_weights(module: nn.Module, folder: str | Path) -> Path:
     return Path(folder)
 
 
-def load_model(path_or_hub_id: str | Path) -> Model:
+def load_model(path_or_hub_id: str | Path, *, backbone: nn.Module | None = None) -> Model:
     """Build a trained model: one that comes with the package (`list_pretrained`), or what a folder
     (a run, or any with model.safetensors and config.json) or a repository of the Hugging Face hub
     holds. It comes in evaluation mode, on the CPU.
+
+    backbone: for a `BackboneCapsNet`, a network like the one it was trained on, which takes the
+        saved weights; no file says how to build it.
 
     Raises a `ValueError` where there is no model, or its files are damaged or foreign; before any
     memory is taken for weights that the file does not hold.
@@ -65,19 +69,29 @@ def load_model(path_or_hub_id: str | Path) -> Model:
     config_path, weights_path = _locate(path_or_hub_id)
     config = read_config(config_path)
     with torch.device("meta"):
-        shapes = {name: value.shape for name, value in _build(config).state_dict().items()}
+        shapes = {
+            name: value.shape for name, value in _build(config, backbone).state_dict().items()
+        }
     what = f"{config['model']} for images {config['in_shape']}"
     tensors = read_weights(weights_path, shapes, what)
-    model = _build(config)
+    model = _build(config, backbone)
     model.load_state_dict(tensors)
     return model.eval()
 
 
-def _build(config: dict[str, Any]) -> Model:
+def _build(config: dict[str, Any], backbone: nn.Module | None) -> Model:
     options = {key: value for key, value in config.items() if key not in BASIC}
-    model = create_model(
-        config["model"], tuple(config["in_shape"]), config["num_classes"], **options
-    )
+    if config["model"] == BackboneCapsNet.name:
+        model = BackboneCapsNet.from_options(tuple(config["in_shape"]), backbone, options)
+    elif backbone is not None:
+        raise ValueError(
+            f"load_model, backbone: expected none, since config.json says all of {config['model']}"
+            f"; got {type(backbone).__name__}; leave it out"
+        )
+    else:
+        model = create_model(
+            config["model"], tuple(config["in_shape"]), config["num_classes"], **options
+        )
     model.config.update({key: config[key] for key in ("classes", "gain") if config.get(key)})
     return model
 

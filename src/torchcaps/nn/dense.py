@@ -8,18 +8,16 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from torchcaps.nn.routing import ROUTINGS
+from torchcaps.nn.layer import CapsuleLayer, refuse_options
 from torchcaps.nn.routing_module import RoutingModule
-from torchcaps.ops import lengths, route_children, route_votes
+from torchcaps.ops import route_children, route_votes
 from torchcaps.ops.precision import at_least_float32, without_autocast
-from torchcaps.ops.routing import Algorithm, Capsules, Children, Routing, VectorRouting
+from torchcaps.ops.routing import Capsules, Children, Routing, VectorRouting
 from torchcaps.ops.routing.backend import TRANSFORMS
 from torchcaps.ops.routing.whole import check_mask, present
-from torchcaps.options import check_choice
-from torchcaps.quoting import quote
 
 
-class DenseCapsules(nn.Module):
+class DenseCapsules(CapsuleLayer):
     r"""Fully connected capsules (the series' DigitCaps): learnt transforms, then routing.
 
     Args:
@@ -33,12 +31,14 @@ class DenseCapsules(nn.Module):
         transform: "dense", a D x E matrix for each pair; "matrix", poses are square matrices
             (E = D = q * q), multiplied from the right by a q x q matrix for each pair.
         positions: children of one type that share their transforms; 1 gives each child its own.
-            With `positions=in_capsules` all children share them, and any number of children is
-            taken if the routing has no parameters for each.
+            With more than 1, children at any number of positions are taken if the routing has no
+            parameters for each.
         init_std: standard deviation of the transforms at the start. The series takes 0.01, the
             authors 0.1; None chooses it so that parents start with lengths of 0.5 to 0.75 whatever
             I, J, D, the routing and its iterations (taking children of length 1/2).
         backend: see `torchcaps.ops.route`.
+
+    A routing without transforms ("vector") refuses `transform`, `positions` and `init_std`.
 
     Called with `u [B, I, E]`, `activations [B, I]` (None: the lengths of u, at most 1, for routings
     that read them) and `mask [B, I]`, True where there is a child; or with `Capsules` in the place
@@ -47,8 +47,6 @@ class DenseCapsules(nn.Module):
 
     `weight` is `[I / positions, J, D, E]`, for matrices `[I / positions, J, q, q]`.
     """
-
-    weight: nn.Parameter
 
     def __init__(
         self,
@@ -68,53 +66,33 @@ class DenseCapsules(nn.Module):
         init_std: float | None = None,
         backend: str = "auto",
     ) -> None:
-        super().__init__()
         if positions < 1 or in_capsules % positions:
             raise ValueError(
                 f"DenseCapsules, positions: expected a divisor of in_capsules={in_capsules}; "
                 f"got {positions}; use the height times width of the capsule grid, or 1"
             )
-        check_choice("DenseCapsules", "transform", transform, list(TRANSFORMS))
-        sizes = (in_capsules, in_dim, out_capsules, out_dim)
         own = {"bias": bias, "leaky": leaky, "detach": detach}
         own = {name: value for name, value in own.items() if value is not (name == "detach")}
         if routing != "dynamic":
-            _refuse(own, "of dynamic routing", "leave it out, or take routing='dynamic'")
-        options = {**own, **(routing_options or {})}
-        if iterations is not None:
-            options["iterations"] = iterations
-        if isinstance(routing, RoutingModule):
-            _refuse(options, "of a named routing", "give it to the module that is built already")
-            self.routing = routing
-        else:
-            check_choice("DenseCapsules", "routing", routing, list(ROUTINGS))
-            ROUTINGS[routing].check_options(options)
-            self.routing = ROUTINGS[routing](*sizes, **options)
-        self.in_capsules, self.in_dim, self.positions = in_capsules, in_dim, positions
-        self.out_capsules, self.out_dim = out_capsules, out_dim
-        self.transform, self.backend = transform, backend
-        algorithm = self.routing.algorithm()
-        vote_dim = algorithm.votes_each * out_dim if self.routing.casts_votes else in_dim
-        algorithm.check(in_capsules, out_capsules, vote_dim, in_dim)
-        std = init_std
-        if std is None:
-            std = self.routing.initial_std(*sizes)
-        shape = (in_capsules // positions, out_capsules, *self._transform_shape())
-        start = nn.Parameter(torch.randn(shape) * std) if self.routing.casts_votes else None
-        self.register_parameter("weight", start)
+            remedy = "leave it out, or take routing='dynamic'"
+            refuse_options(own, "of dynamic routing", remedy, "DenseCapsules")
+        super().__init__(
+            (in_capsules, in_dim, out_capsules, out_dim),
+            in_capsules // positions,
+            routing=routing,
+            routing_options={**own, **(routing_options or {})},
+            iterations=iterations,
+            transform=transform,
+            init_std=init_std,
+            backend=backend,
+        )
+        if not self.routing.casts_votes:
+            given = {"transform": transform, "positions": positions, "init_std": init_std}
+            given = {name: x for name, x in given.items() if x not in ("dense", 1, None)}
+            remedy = "leave it out: this routing has none"
+            refuse_options(given, "of transforms", remedy, "DenseCapsules")
+        self.in_capsules, self.out_capsules, self.positions = in_capsules, out_capsules, positions
         self.register_load_state_dict_pre_hook(_read_old_names)
-
-    def _transform_shape(self) -> tuple[int, int]:
-        each = self.routing.algorithm().votes_each
-        if self.transform == "dense":
-            return each * self.out_dim, self.in_dim
-        side = round(self.in_dim**0.5)
-        if side * side != self.in_dim or self.out_dim != self.in_dim:
-            raise ValueError(
-                "DenseCapsules, transform: expected square poses of one size for 'matrix'; got "
-                f"in_dim={self.in_dim}, out_dim={self.out_dim}; use 16 for 4 x 4"
-            )
-        return side, each * side
 
     @overload
     def forward(
@@ -136,8 +114,7 @@ class DenseCapsules(nn.Module):
         plain = not isinstance(u, Capsules)
         if isinstance(u, Capsules):
             u, activations = u
-        out = self.route(u, activations, mask)
-        return out.poses if plain and self.routing.score_kind == "lengths" else out
+        return self._answer(plain, self.route(u, activations, mask))
 
     def route(
         self,
@@ -147,12 +124,12 @@ class DenseCapsules(nn.Module):
     ) -> Capsules:
         """Parents' poses and activations, whatever the routing."""
         self._check(u)
-        algorithm = self.routing.algorithm()
+        check_mask("DenseCapsules", mask, u)
         return route_children(
-            algorithm,
+            self.routing.algorithm(),
             u,
             self.weight,
-            _needed(algorithm, u, mask) if activations is None else activations,
+            self._needed(u, mask) if activations is None else activations,
             mask=mask,
             transform=self.transform,
             backend=self.backend,
@@ -169,15 +146,15 @@ class DenseCapsules(nn.Module):
         self,
         u: Float[Tensor, "B I E"],
         iterations: int | None = None,
+        *,
         mask: Bool[Tensor, "B I"] | None = None,
     ) -> Routing:
-        """The same routing with all votes at once and the couplings of every iteration; with
-        `iterations` in place of the layer's own."""
+        """The same routing with all votes at once and the couplings of every iteration (0 where
+        `mask` has no child); with `iterations` in place of the layer's own."""
         algorithm = self.routing.algorithm()
         if iterations is not None and not algorithm.one_pass:
             algorithm = replace(algorithm, iterations=iterations)
-        votes = self._compared(u)
-        activations = _needed(algorithm, u, mask)
+        votes, activations = self._compared(u, mask), self._needed(u, mask)
         found = route_votes(algorithm, votes, activations, u=u, mask=mask, history=True)
         if found.history is not None and algorithm.one_pass and iterations is not None:
             found = found._replace(history=found.history.expand(iterations, -1, -1, -1))
@@ -187,16 +164,17 @@ class DenseCapsules(nn.Module):
         self,
         u: Float[Tensor, "B I E"],
         couplings: Float[Tensor, "*R B I J"],
+        *,
         mask: Bool[Tensor, "B I"] | None = None,
     ) -> tuple[Float[Tensor, "*R B J D"], Float[Tensor, "*R B J"]]:
         """Poses, and the scores of a classifier, that parents make of the children under any
-        couplings."""
+        couplings; those of a child that `mask` has not change nothing."""
         algorithm = self.routing.algorithm()
         u = at_least_float32(u)
+        children = present(Children(self._compared(u, mask), self._needed(u, mask), u), mask)
+        algorithm = algorithm.to(children.votes.dtype)
         if mask is not None:
             couplings = couplings.masked_fill(~mask.unsqueeze(-1), 0)
-        children = present(Children(self._compared(u), _needed(algorithm, u, mask), u), mask)
-        algorithm = algorithm.to(children.votes.dtype)
         found = []
         with without_autocast(u.device):
             start = algorithm.start(torch.zeros_like(children.votes[:, 0]))
@@ -209,28 +187,27 @@ class DenseCapsules(nn.Module):
         lead = couplings.shape[:-3]
         return poses.reshape(*lead, *poses.shape[1:]), scores.reshape(*lead, *scores.shape[1:])
 
-    def _compared(self, u: Tensor) -> Tensor:
-        """The votes as the algorithm is given them."""
+    def _compared(self, u: Tensor, mask: Tensor | None) -> Tensor:
+        """The votes as the algorithm is given them; of who is not there, those of zeros."""
         self._check(u)
+        check_mask("DenseCapsules", mask, u)
+        if mask is not None:
+            u = u.masked_fill(~mask.unsqueeze(-1), 0)
         return self.votes(u) if self.routing.casts_votes else u.unsqueeze(2)
 
     def _check(self, u: Tensor) -> None:
-        any_number = self.positions == self.in_capsules > 1 and not self.routing.per_child
         wrong = u.ndim != 3 or u.shape[2] != self.in_dim
-        if wrong or (u.shape[1] != self.in_capsules and not any_number):
+        types = self.in_capsules // self.positions if self.takes_any_number else 0
+        if wrong or (u.shape[1] != self.in_capsules and (not types or u.shape[1] % types)):
             raise ValueError(
                 f"DenseCapsules, u: expected children [B, {self.in_capsules}, {self.in_dim}]; "
                 f"got {tuple(u.shape)}; the layer was built for another image size or layer below"
             )
 
     @property
-    def iterations(self) -> int:
-        """R, of the routing."""
-        return self.routing.iterations
-
-    @iterations.setter
-    def iterations(self, count: int) -> None:
-        self.routing.iterations = count
+    def takes_any_number(self) -> bool:
+        """Whether children of its types may stand at any number of positions."""
+        return self.positions > 1 and not self.routing.per_child
 
     @property
     def bias(self) -> Tensor | None:
@@ -246,26 +223,6 @@ class DenseCapsules(nn.Module):
 
 
 DigitCaps = DenseCapsules
-
-
-def _refuse(options: Mapping[str, Any], whose: str, remedy: str) -> None:
-    """Raise a `ValueError` where there are options that nothing would heed."""
-    for name, value in options.items():
-        raise ValueError(
-            f"DenseCapsules, {name}: expected none, as it is an option {whose}; "
-            f"got {quote(value)}; {remedy}"
-        )
-
-
-def _needed(algorithm: Algorithm, u: Tensor, mask: Tensor | None = None) -> Tensor | None:
-    """The children's lengths, at most 1, for an algorithm that reads activations where none were
-    given."""
-    if "activations" not in algorithm.needs:
-        return None
-    check_mask("DenseCapsules", mask, u)
-    # What stands at a masked child may have no length that can be differentiated.
-    there = u if mask is None else u.masked_fill(~mask.unsqueeze(-1), 0)
-    return lengths(there).clamp_max(1)
 
 
 def _read_old_names(_: nn.Module, state: dict[str, Any], prefix: str, *__: Any) -> None:

@@ -43,8 +43,9 @@ class DynamicRouting(RoutingModule):
 @ROUTINGS.add("em", about="matrix capsules' EM (Hinton et al. 2018)")
 class EMRouting(RoutingModule):
     r"""`ops.EM`; `preset`, `final_lambda`, `mass_eps`: see there. $\beta^u$ starts where votes of
-    length 1 cost nothing, so that activations start near 1/2, and the paper's preset takes
-    $\lambda = 1$: with its 0.01, few children leave all activations there."""
+    length 1 cost nothing, so that activations start near 1/2. The paper's preset takes
+    $\lambda = 10 J / I$, at most 1: costs are multiplied by the mass, about I/J, so that a larger one
+    leaves activations at 0 and 1, and 0.01, the paper's, leaves those of few children at 1/2."""
 
     algorithm_class = ops.EM
     initial: ClassVar = {"beta_a": 0.0, "beta_u": 0.0}
@@ -55,7 +56,7 @@ class EMRouting(RoutingModule):
     ) -> None:
         super().__init__(in_capsules, in_dim, out_capsules, out_dim, **options)
         if options.get("preset", "paper") == "paper":
-            self.options.setdefault("final_lambda", 1.0)
+            self.options.setdefault("final_lambda", min(1.0, 10 * out_capsules / in_capsules))
         entropy = math.log(out_dim / LENGTH_OF_VOTES**2)  # -2 log sigma
         free = entropy / (math.log(2 * math.pi) + 1)
         start = free if options.get("preset") == "official" else entropy / 2

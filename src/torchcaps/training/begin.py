@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from torchcaps.files import expanded
 from torchcaps.training import run_folder
 from torchcaps.training.belongings import sweep
 from torchcaps.training.loop import _Loop
@@ -28,7 +29,7 @@ def train(
     and weights, `Interrupted` after Ctrl-C, SIGTERM or SIGHUP, with the state saved. Under torchrun
     all processes train one model; where one of them ends, the others raise a `ConnectionError`.
     """
-    loop = _Loop(Materials.of(recipe), Path(folder), log, quiet, device)
+    loop = _Loop(Materials.of(recipe), expanded(folder, "train, out"), log, quiet, device)
     begin(loop, overwrite=overwrite)
     return loop.folder
 
@@ -47,7 +48,7 @@ def resume(
 
     Raises what `train` raises, and a `ValueError` for what is damaged or no run.
     """
-    folder = Path(folder)
+    folder = expanded(folder, "resume, folder")
     recipe = Recipe.load(folder / run_folder.CONFIG)
     if epochs is not None:
         recipe = recipe.extended(epochs)

@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 
 from torchcaps.data import ImageDataset, match_classes
 from torchcaps.data.torch_dataset import as_images
+from torchcaps.files import expanded
 from torchcaps.models import Model
 from torchcaps.models.saved_files import plain_name
 from torchcaps.models.saving import WEIGHTS, unwrap
@@ -84,7 +85,8 @@ def train(
         )
     materials = _materials(model, data, validation, recipe or Recipe())
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(TemporaryDirectory()) if out is None else out)
+        out = None if out is None else expanded(out, "train, out")
+        folder = out or Path(stack.enter_context(TemporaryDirectory()))
         loop = _Loop(materials, folder, None, quiet, device)
         loop.keeps = out is not None
         loop.remedy = "nothing is kept, since no out was given"

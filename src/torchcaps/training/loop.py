@@ -8,10 +8,12 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.tracking import filter_trackers
+from accelerate.utils import LoggerType
 from torch import Tensor
 
 from torchcaps.data import ImageDataset
 from torchcaps.interrupt import Interrupted, StopRequest
+from torchcaps.options import check_choice
 from torchcaps.training import run_folder
 from torchcaps.training.batches import Batches
 from torchcaps.training.device import training_device
@@ -35,11 +37,15 @@ class _Loop(RunState):
         recipe, self.log = materials.recipe, log
         processes = join()
         self.main = processes.is_main_process
-        if log and not filter_trackers([log], folder):
-            raise ValueError(
-                f"train, log: expected an installed tracker; got {log!r}, which is not installed; "
-                "run: pip install 'torchcaps[log]' for tensorboard, or leave it out"
-            )
+        if log is not None:
+            known = sorted(LoggerType.list(), key=lambda name: name != "tensorboard")
+            check_choice("train", "log", log, known)
+            if not filter_trackers([log], folder):
+                absent = "none of which is" if log == "all" else "which is not"
+                raise ValueError(
+                    f"train, log: expected an installed tracker; got {log!r}, {absent} "
+                    "installed; run: pip install 'torchcaps[log]' for tensorboard, or leave it out"
+                )
         if recipe.patience is not None and materials.validation_set is None:
             raise ValueError(
                 "Recipe, patience: expected validation images, by which the best epoch is known; "

@@ -164,10 +164,13 @@ class Recipe:
 
     @classmethod
     def load(cls, path: Path) -> Recipe:
-        """Read a recipe that `save` wrote. Raises a `ValueError` where there is none."""
+        """Read a recipe that `save` wrote. Raises a `ValueError` where there is none, a
+        `PermissionError` where it may not be read."""
         remedy = "give the folder of a run that this torchcaps wrote"
         try:
             text = read_short(path)
+        except PermissionError:
+            raise
         except OSError as error:
             raise ValueError(
                 f"{path}: expected the config.yaml of a run; got {type(error).__name__}; {remedy}"

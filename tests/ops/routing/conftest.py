@@ -1,12 +1,28 @@
 """What the tests against the papers share."""
 
 from collections.abc import Callable
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from torchcaps.ops.routing import Routing
+
+PUBLISHED = Path(__file__).parent / "published"
+
+
+@pytest.fixture
+def numbers() -> Callable[[str], "_Numbers"]:
+    """`numbers(name)`: the numbers of a file of published/."""
+    return _Numbers
+
+
+@pytest.fixture
+def same() -> Callable[[Tensor, Tensor], None]:
+    """`same(found, expected)`, as exactly as the authors' dtype allows."""
+    return _same
 
 
 @pytest.fixture
@@ -50,3 +66,25 @@ def compare() -> Callable[..., None]:
                 torch.testing.assert_close(one, other, rtol=1e-8, atol=1e-10)
 
     return run
+
+
+class _Numbers:
+    """The arrays of one file as tensors, by name."""
+
+    def __init__(self, name: str) -> None:
+        self._arrays = np.load(PUBLISHED / f"{name}.npz")
+
+    def __getitem__(self, name: str) -> Tensor:
+        return torch.from_numpy(self._arrays[name])
+
+    def leaf(self, name: str) -> Tensor:
+        return self[name].clone().requires_grad_()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._arrays.files
+
+
+def _same(found: Tensor, expected: Tensor) -> None:
+    tolerance = 1e-9 if expected.dtype == torch.float64 else 5e-6
+    expected = expected.reshape(found.shape)
+    torch.testing.assert_close(found.to(expected), expected, rtol=tolerance, atol=tolerance)

@@ -1,9 +1,7 @@
 """Every algorithm against the numbers of its authors' code (see published/README.md)."""
 
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -22,35 +20,11 @@ from torchcaps.ops import (
     route_votes,
 )
 
-FOLDER = Path(__file__).parent / "published"
-
-
-class Numbers:
-    """The arrays of one file as tensors, by name."""
-
-    def __init__(self, name: str) -> None:
-        self._arrays = np.load(FOLDER / f"{name}.npz")
-
-    def __getitem__(self, name: str) -> Tensor:
-        return torch.from_numpy(self._arrays[name])
-
-    def leaf(self, name: str) -> Tensor:
-        return self[name].clone().requires_grad_()
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._arrays.files
-
-
-def same(found: Tensor, expected: Tensor) -> None:
-    tolerance = 1e-9 if expected.dtype == torch.float64 else 5e-6
-    expected = expected.reshape(found.shape)
-    torch.testing.assert_close(found.to(expected), expected, rtol=tolerance, atol=tolerance)
-
 
 @pytest.mark.parametrize("backend", ["whole", "tiled"])
 @pytest.mark.parametrize("kind", ["vec", "mat"])
-def test_inverted_attention(kind, backend):
-    z = Numbers(f"apple_fc_{kind}_small")
+def test_inverted_attention(kind, backend, numbers, same):
+    z = numbers(f"apple_fc_{kind}_small")
     for iterations in (1, 2, 3):
         u, w = z.leaf("u"), z.leaf("w")
         # Theirs: [I, E, J, D] for vectors, [I, q, q, J] for matrices.
@@ -70,8 +44,8 @@ def test_inverted_attention(kind, backend):
 
 
 @pytest.mark.parametrize("backend", ["whole", "tiled"])
-def test_dynamic_of_hahn2019(backend):
-    z = Numbers("sr_dynamic_fc_small")
+def test_dynamic_of_hahn2019(backend, numbers, same):
+    z = numbers("sr_dynamic_fc_small")
     for iterations in (1, 2, 3):
         u = z.leaf("u")
         weight = z["W"].reshape(5, 3, 4, 4)
@@ -84,8 +58,8 @@ def test_dynamic_of_hahn2019(backend):
 
 
 @pytest.mark.parametrize("backend", ["whole", "tiled"])
-def test_em_of_hahn2019(backend):
-    z = Numbers("sr_em_fc_small")
+def test_em_of_hahn2019(backend, numbers, same):
+    z = numbers("sr_em_fc_small")
     for iterations in (1, 2, 3):
         u, a = z.leaf("u"), z.leaf("a")
         algorithm = EM(
@@ -111,8 +85,8 @@ def test_em_of_hahn2019(backend):
 
 
 @pytest.mark.parametrize("backend", ["whole", "tiled"])
-def test_self_routing(backend):
-    z = Numbers("sr_self_fc_small")
+def test_self_routing(backend, numbers, same):
+    z = numbers("sr_self_fc_small")
     u, a = z.leaf("u"), z.leaf("a")
     algorithm = SelfRouting(router=z["W2"], router_bias=z["b2"].reshape(5, 3))
     out = route_children(
@@ -129,8 +103,8 @@ def test_self_routing(backend):
 
 
 @pytest.mark.parametrize("backend", ["whole", "tiled"])
-def test_variational_bayes(backend):
-    z = Numbers("vb_class_5")
+def test_variational_bayes(backend, numbers, same):
+    z = numbers("vb_class_5")
     for iterations in (1, 2):
         raw = VariationalBayes(
             iterations=iterations, beta_a=z["beta_a"], beta_u=z["beta_u"], covariance="diagonal"
@@ -146,8 +120,8 @@ def test_variational_bayes(backend):
 @pytest.mark.parametrize("backend", ["whole", "tiled"])
 @pytest.mark.parametrize("covariance", ["diagonal", "full"])
 @pytest.mark.parametrize("mode", ["train", "eval"])
-def test_variational_bayes_with_batch_norm(covariance, mode, backend):
-    z = Numbers("vb_class_5")
+def test_variational_bayes_with_batch_norm(covariance, mode, backend, numbers, same):
+    z = numbers("vb_class_5")
 
     def norm(x: Tensor, mean: Tensor, variance: Tensor, dims: tuple[int, ...]) -> Tensor:
         shape = (1, 3, *[1] * (x.ndim - 2))
@@ -185,8 +159,8 @@ def test_variational_bayes_with_batch_norm(covariance, mode, backend):
 
 @pytest.mark.parametrize("backend", ["whole", "tiled"])
 @pytest.mark.parametrize("case", ["fixed_small", "fixed_skm", "varboth", "varout"])
-def test_heinsen2019(case, backend):
-    z = Numbers(f"heinsen19_{case}")
+def test_heinsen2019(case, backend, numbers, same):
+    z = numbers(f"heinsen19_{case}")
     children, (rows, inner) = z["mu_inp"].shape[1], z["mu_inp"].shape[2:]
     parents, columns = z["out_mu_it1"].shape[1], z["out_mu_it1"].shape[3]
     weight = z["p.W"].expand(-1, parents, -1, -1)
@@ -214,8 +188,8 @@ def test_heinsen2019(case, backend):
 @pytest.mark.parametrize("backend", ["whole", "tiled"])
 @pytest.mark.parametrize("case", ["fixed_small", "fixed_dout1", "variable_small"])
 @pytest.mark.parametrize("kind", ["norm", "raw"])
-def test_heinsen2022(case, kind, backend):
-    z = Numbers(f"heinsen22_{case}")
+def test_heinsen2022(case, kind, backend, numbers, same):
+    z = numbers(f"heinsen22_{case}")
     theirs = {
         "gate": "W_A", "gate_bias": "B_A", "to_parent": "W_F1", "mix": "W_F2",
         "parent_bias": "B_F2", "back": "W_G1", "to_child": "W_G2", "child_bias": "B_G2",
@@ -241,8 +215,8 @@ def test_heinsen2022(case, kind, backend):
             same(x.grad, z[f"grad_x_{kind}_it{iterations}"])
 
 
-def test_cluster():
-    z = Numbers("cluster_small")
+def test_cluster(numbers, same):
+    z = numbers("cluster_small")
     x = z["x"]
     each, parents, dim = 3, 3, 4
     cast = torch.stack(
@@ -262,8 +236,8 @@ def test_cluster():
 
 
 @pytest.mark.parametrize("backend", ["whole", "tiled"])
-def test_self_attention(backend):
-    z = Numbers("eff_fccaps_small")
+def test_self_attention(backend, numbers, same):
+    z = numbers("eff_fccaps_small")
     u = z["u"].double().requires_grad_()
     algorithm = SelfAttention(prior=z["b"].squeeze(-1).T)
     out = route_children(algorithm, u, z["W"].permute(1, 0, 3, 2).double(), backend=backend)
@@ -275,8 +249,8 @@ def test_self_attention(backend):
 
 @pytest.mark.parametrize("backend", ["whole", "tiled"])
 @pytest.mark.parametrize("heat", ["001", "1"])
-def test_official_em_class_layer(heat, backend):
-    z = Numbers("em_fc_5")
+def test_official_em_class_layer(heat, backend, numbers, same):
+    z = numbers("em_fc_5")
     for iterations in (1, 2, 3):
         algorithm = EM(
             iterations=iterations,
@@ -300,8 +274,8 @@ def test_official_em_class_layer(heat, backend):
 
 @pytest.mark.parametrize("backend", ["auto", "whole", "tiled"])
 @pytest.mark.parametrize("leaky", [False, True])
-def test_official_dynamic(leaky, backend):
-    z = Numbers("sabour_fc_small")
+def test_official_dynamic(leaky, backend, numbers, same):
+    z = numbers("sabour_fc_small")
     for iterations in (1, 2, 3):
         algorithm = Dynamic(iterations=iterations, bias=z["b"], leaky=leaky, detach=False)
         u = z.leaf("u")

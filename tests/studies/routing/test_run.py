@@ -153,3 +153,12 @@ def test_measuring_writes_nothing():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("True\n", "")
+
+
+def test_as_many_test_images_as_asked_for():
+    """The same for every network; more than there are is refused before anything is trained."""
+    some = replace(OPTIONS, test_images=50)
+    assert len(some.load_test()) == 50
+    assert some.load_test().labels.equal(some.load_test().labels)
+    with pytest.raises(ValueError, match="expected 1 to 360"):
+        replace(OPTIONS, test_images=100_000).check()

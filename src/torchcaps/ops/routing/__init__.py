@@ -12,7 +12,7 @@ from torchcaps.ops.routing.inverted_attention import (
 )
 from torchcaps.ops.routing.moments import Moments
 from torchcaps.ops.routing.result import Capsules, Routing
-from torchcaps.ops.routing.route import list_backends, route, route_children
+from torchcaps.ops.routing.route import list_backends, route, route_children, route_windows
 from torchcaps.ops.routing.self_attention import SelfAttention, self_attention_routing
 from torchcaps.ops.routing.self_routing import SelfRouting, self_routing
 from torchcaps.ops.routing.variational_bayes import (
@@ -22,6 +22,7 @@ from torchcaps.ops.routing.variational_bayes import (
 from torchcaps.ops.routing.vector_routing import VectorRouting, vector_routing
 from torchcaps.ops.routing.votes import matrix_votes, votes
 from torchcaps.ops.routing.whole import route_votes
+from torchcaps.ops.routing.windows import Windows
 
 __all__ = [
     "EM",
@@ -39,6 +40,7 @@ __all__ = [
     "SelfRouting",
     "VariationalBayes",
     "VectorRouting",
+    "Windows",
     "cluster_routing",
     "dynamic_routing",
     "em_routing",
@@ -50,6 +52,7 @@ __all__ = [
     "route",
     "route_children",
     "route_votes",
+    "route_windows",
     "self_attention_routing",
     "self_routing",
     "variational_bayes_routing",

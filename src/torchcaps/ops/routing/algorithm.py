@@ -31,7 +31,8 @@ class Algorithm(ABC):
     An engine runs
 
         state = start(zeros [B, J, D])
-        `passes` times:  couplings  = attend(children, state, t)        of each tile
+        `passes` times:  couplings  = softmax over J of agree(children, state, t), of each tile;
+                                      or of its own, attend(children, state, t)
                          statistics = gather(children, couplings)       added up over the tiles
                          state      = update(statistics, state, t)
         poses, activations = finish(state)
@@ -78,9 +79,27 @@ class Algorithm(ABC):
     def start(self, zeros: Float[Tensor, "B J D"]) -> Parents:
         """The parents before any agreement."""
 
-    @abstractmethod
+    @property
+    def competes(self) -> bool:
+        """Whether couplings are the softmax of `agree` over the parents, so that a child may also
+        be divided among parents of several positions."""
+        return type(self).agree is not Algorithm.agree
+
+    @property
+    def types_compete(self) -> bool:
+        """Whether a child that is divided among the parents of several positions is divided among
+        the parents of one, too."""
+        return True
+
+    def agree(self, children: Children, state: Parents, t: int) -> Float[Tensor, "B I J"] | None:
+        """How well these children and the parents agree in pass t = 0, 1, ..., as logits; None
+        before they do, where couplings are 1/J."""
+        raise NotImplementedError(f"{type(self).__name__}: write agree, or attend")
+
     def attend(self, children: Children, state: Parents, t: int) -> Float[Tensor, "B I J"]:
-        """Couplings of these children in pass t = 0, 1, ..."""
+        """Couplings of these children in pass t."""
+        logits = self.agree(children, state, t)
+        return uniform(children) if logits is None else logits.softmax(-1)
 
     @abstractmethod
     def gather(self, children: Children, couplings: Float[Tensor, "B I J"]) -> Parents:

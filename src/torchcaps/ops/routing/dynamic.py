@@ -133,12 +133,19 @@ class Dynamic(Algorithm):
     def start(self, zeros: Tensor) -> tuple[Tensor, Tensor]:
         return zeros, zeros
 
-    def attend(self, children: Children, state: tuple[Tensor, Tensor], t: int) -> Tensor:
+    @property
+    def competes(self) -> bool:
+        return not self.leaky
+
+    def agree(self, children: Children, state: tuple[Tensor, Tensor], t: int) -> Tensor:
         votes, total = children.votes, state[0]
         if self.detach:
             votes, total = votes.detach(), total.detach()
         logits = torch.einsum("bijd,bjd->bij", votes, total)
-        return routing_softmax(logits if self.prior is None else logits + self.prior, self.leaky)
+        return logits if self.prior is None else logits + self.prior
+
+    def attend(self, children: Children, state: tuple[Tensor, Tensor], t: int) -> Tensor:
+        return routing_softmax(self.agree(children, state, t), self.leaky)
 
     def gather(self, children: Children, couplings: Tensor) -> Tensor:
         return weighted(couplings, children.votes)

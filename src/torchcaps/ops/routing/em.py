@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from torchcaps.ops.routing.algorithm import Algorithm, Children, uniform
+from torchcaps.ops.routing.algorithm import Algorithm, Children
 from torchcaps.ops.routing.gaussian import bounded_variance, log_normal
 from torchcaps.ops.routing.moments import Moments
 from torchcaps.ops.routing.result import Routing
@@ -42,7 +42,8 @@ class EM(Algorithm):
       $0.9 \mu + 0.1 \mu_{old}$ from 0 on, and the variance taken about that; masses get
       `mass_eps`; the logit is $\lambda_t (m_j (-\sum_d \log \sigma^2 - \beta^u_j D (\ln 2\pi + 1))
       - 5000 \beta^a_j)$; $\epsilon = 5 \cdot 10^{-4}$. Its class layer takes $\lambda / 4$ and
-      `mass_eps=1e-5`.
+      `mass_eps=1e-5`. Between convolutional capsules only the positions compete, for each parent
+      type by itself.
     - "hahn2019": R starts at 1, not 1/J (J times the mass in the first iteration), as in the code
       of Hahn et al. 2019; $\epsilon = 10^{-12}$.
 
@@ -66,13 +67,24 @@ class EM(Algorithm):
     def start(self, zeros: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         return zeros, zeros + 1, zeros.sum(-1)
 
+    @property
+    def competes(self) -> bool:
+        return self.preset != "hahn2019"
+
+    @property
+    def types_compete(self) -> bool:
+        return self.preset != "official"
+
     def attend(self, children: Children, state: Any, t: int) -> Tensor:
+        found = super().attend(children, state, t)
+        return torch.ones_like(found) if t == 0 and self.preset == "hahn2019" else found
+
+    def agree(self, children: Children, state: Any, t: int) -> Tensor | None:
         if t == 0:
-            first = uniform(children)
-            return torch.ones_like(first) if self.preset == "hahn2019" else first
+            return None
         mean, variance, logit = state
         log_density = log_normal(children.votes, mean, variance)
-        return (F.logsigmoid(logit).unsqueeze(1) + log_density).softmax(-1)
+        return F.logsigmoid(logit).unsqueeze(1) + log_density
 
     def gather(self, children: Children, couplings: Tensor) -> Moments:
         assert children.activations is not None

@@ -19,7 +19,8 @@ FEW_BYTES = 1 << 26
 
 def run_whole(p: Problem) -> Capsules:
     """All votes at once."""
-    given, dtype = _widened(p)
+    p = p.unfolded()
+    given, dtype = widened(p)
     votes = given.votes(TRANSFORMS[p.transform])
     r = route_votes(p.algorithm, votes, given.activations, u=given.u, mask=p.mask)
     return Capsules(r.poses.to(dtype), r.activations)
@@ -27,11 +28,13 @@ def run_whole(p: Problem) -> Capsules:
 
 def run_tiled(p: Problem) -> Capsules:
     """Tile by tile."""
-    given, dtype = _widened(p)
+    given, dtype = widened(p)
     with without_autocast(p.u.device):
-        zeros = given.u.new_zeros(len(p.u), *_parents(p))
+        zeros = given.u.new_zeros(p.rows, *_parents(p))
         algorithm = p.algorithm.to(zeros.dtype)
-        poses, activations = route_tiled(algorithm, given, TRANSFORMS[p.transform], zeros)
+        poses, activations = route_tiled(
+            algorithm, given, TRANSFORMS[p.transform], zeros, p.windows
+        )
     return Capsules(poses.to(dtype), activations)
 
 
@@ -42,7 +45,7 @@ def refuses_tiles(p: Problem) -> str | None:
     tensors = [p.u, p.weight, p.offset, p.activations, *p.algorithm.tensors().values()]
     if transformed(*tensors):
         return "torch.func and forward-mode derivatives need PyTorch's own operations"
-    if 0 in (*p.u.shape, *_parents(p)):
+    if 0 in (p.rows, *p.u.shape, *_parents(p)):
         return "there are no images, no children, no parents, or capsules of no dimensions"
     return None
 
@@ -50,7 +53,7 @@ def refuses_tiles(p: Problem) -> str | None:
 def suits_tiles(p: Problem) -> bool:
     """Whether all votes would be large, and tiles possible."""
     parents, dim = _parents(p)
-    size = p.u.shape[0] * p.u.shape[1] * parents * dim * 4 * p.algorithm.copies
+    size = p.rows * p.children * parents * dim * 4 * p.algorithm.copies
     return refuses_tiles(p) is None and size > FEW_BYTES  # a size may be a symbol in export
 
 
@@ -61,13 +64,24 @@ def check(p: Problem) -> None:
             f"route_children, transform: expected one of {', '.join(TRANSFORMS)}; "
             f"got {p.transform!r}"
         )
+    u, activations, mask = p.u, p.activations, p.mask
+    if p.windows is not None:
+        for name, x in (("activations", activations), ("mask", mask)):
+            if x is not None and x.shape != u.shape[:-1]:
+                raise ValueError(
+                    f"route_windows, {name}: expected one for each child of the map, shape "
+                    f"{tuple(u.shape[:-1])}; got {tuple(x.shape)}; give [B, T, *positions]"
+                )
+        each = (p.rows, p.children)
+        u = u.new_empty((*each, u.shape[-1]))
+        activations, mask = (None if x is None else x.new_empty(each) for x in (activations, mask))
     if p.weight is not None and p.transform == "dense":
-        check_children(p.u, p.weight, "route_children")
-    votes = p.u.new_empty((*p.u.shape[:2], *_parents(p)), device="meta")
-    check_votes(p.algorithm, votes, p.activations, p.u, p.mask)
+        check_children(u, p.weight, "route_children")
+    votes = u.new_empty((*u.shape[:2], *_parents(p)), device="meta")
+    check_votes(p.algorithm, votes, activations, u, mask)
 
 
-def _widened(p: Problem) -> tuple[Given, torch.dtype]:
+def widened(p: Problem) -> tuple[Given, torch.dtype]:
     """What votes are made of, in float32 or wider, and the dtype of the poses: the wider one of the
     children and of what makes their votes."""
     makers = [p.weight] if p.weight is not None else p.algorithm.tensors().values()
@@ -82,8 +96,8 @@ def _widened(p: Problem) -> tuple[Given, torch.dtype]:
 def _parents(p: Problem) -> tuple[int, int]:
     """J and the size of a vote."""
     if p.weight is None:
-        return 1, p.u.shape[2]
+        return 1, p.u.shape[-1]
     if p.transform == "matrix":
         _, parents, inner, columns = p.weight.shape
-        return parents, p.u.shape[2] // max(inner, 1) * columns
+        return parents, p.u.shape[-1] // max(inner, 1) * columns
     return p.weight.shape[1], p.weight.shape[2]

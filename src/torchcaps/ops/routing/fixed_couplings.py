@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from torchcaps.ops.lengths import lengths
-from torchcaps.ops.routing.algorithm import Algorithm, Children, uniform
+from torchcaps.ops.routing.algorithm import Algorithm, Children
 from torchcaps.ops.routing.moments import weighted
 from torchcaps.ops.routing.result import Routing
 from torchcaps.ops.routing.whole import route_votes
@@ -38,10 +38,10 @@ class FixedCouplings(Algorithm):
     def start(self, zeros: Tensor) -> Tensor:
         return zeros
 
-    def attend(self, children: Children, state: Tensor, t: int) -> Tensor:
+    def agree(self, children: Children, state: Tensor, t: int) -> Tensor | None:
         if self.logits is None:
-            return uniform(children)
-        return self.logits.softmax(-1).expand(children.votes.shape[:3])
+            return None
+        return self.logits.expand(children.votes.shape[:3])
 
     def gather(self, children: Children, couplings: Tensor) -> Tensor:
         return weighted(couplings, children.votes)

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from torchcaps.ops.routing.algorithm import Algorithm, Children, uniform
+from torchcaps.ops.routing.algorithm import Algorithm, Children
 from torchcaps.ops.routing.gaussian import bounded_variance, distances, log_normal
 from torchcaps.ops.routing.moments import Moments
 from torchcaps.ops.routing.result import Routing
@@ -51,15 +51,15 @@ class Heinsen(Algorithm):
     def start(self, zeros: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         return zeros, zeros + 1, zeros.sum(-1)
 
-    def attend(self, children: Children, state: Any, t: int) -> Tensor:
+    def agree(self, children: Children, state: Any, t: int) -> Tensor | None:
         if t == 0:
-            return uniform(children)
+            return None
         mean, variance, logit = state
         if self.kernel == "distance":
             log_density = -distances(children.votes, mean, torch.ones_like(variance))
         else:
             log_density = log_normal(children.votes, mean, variance)
-        return (F.logsigmoid(logit).unsqueeze(1) + log_density).softmax(-1)
+        return F.logsigmoid(logit).unsqueeze(1) + log_density
 
     def gather(self, children: Children, couplings: Tensor) -> tuple[Moments, Tensor]:
         assert children.activations is not None

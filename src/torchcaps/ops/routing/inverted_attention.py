@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from torchcaps.ops.routing.algorithm import Children, uniform
+from torchcaps.ops.routing.algorithm import Children
 from torchcaps.ops.routing.moments import weighted
 from torchcaps.ops.routing.result import Routing
 from torchcaps.ops.routing.scored import Scored
@@ -33,11 +33,11 @@ class InvertedAttention(Scored):
     def start(self, zeros: Tensor) -> Tensor:
         return zeros
 
-    def attend(self, children: Children, state: Tensor, t: int) -> Tensor:
+    def agree(self, children: Children, state: Tensor, t: int) -> Tensor | None:
         if t == 0:
-            return uniform(children)
+            return None
         asked = state / state.shape[-1] ** 0.5
-        return torch.einsum("bijd,bjd->bij", children.votes, asked).softmax(-1)
+        return torch.einsum("bijd,bjd->bij", children.votes, asked)
 
     def gather(self, children: Children, couplings: Tensor) -> Tensor:
         return weighted(couplings, children.votes)

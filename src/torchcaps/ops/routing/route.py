@@ -1,17 +1,19 @@
 """One door to routing: `route` picks a path and says once why a faster one was refused."""
 
 import warnings
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from torchcaps.ops.routing import dynamic_chunked, dynamic_triton, engines, reference
+from torchcaps.ops.routing import dynamic_chunked, dynamic_triton, engines, positions, reference
 from torchcaps.ops.routing.algorithm import Algorithm
 from torchcaps.ops.routing.backend import BACKENDS, Backend, Problem, plain_dynamic
 from torchcaps.ops.routing.dynamic import Dynamic, check_routing
 from torchcaps.ops.routing.result import Capsules
 from torchcaps.ops.routing.votes import check_children
+from torchcaps.ops.routing.windows import Windows
 
 # The first that does not refuse is taken: of the paths of dynamic routing, or of the engines that
 # run any algorithm.
@@ -86,10 +88,51 @@ def route_children(
     """
     problem = Problem(u, weight, algorithm, activations, mask, offset, transform)
     engines.check(problem)
-    if mask is not None and backend not in ENGINES and plain_dynamic(problem._replace(mask=None)):
-        # A zero adds nothing to any parent and agrees with none: it may stay among the children.
-        problem = problem._replace(u=u.masked_fill(~mask.unsqueeze(-1), 0), mask=None)
+    if backend == "auto":
+        problem = _without_mask(problem)
     return BACKENDS[choose(problem, backend)].run(problem)
+
+
+def route_windows(
+    algorithm: Algorithm,
+    u: Float[Tensor, "B T *size E"],
+    weight: Float[Tensor, "I J X Y"] | None,
+    windows: Windows,
+    activations: Float[Tensor, "B T *size"] | None = None,
+    *,
+    mask: Bool[Tensor, "B T *size"] | None = None,
+    transform: str = "dense",
+    compete_over: Literal["types", "positions"] = "types",
+    backend: str = "auto",
+) -> Capsules:
+    """Parents at every position of a map from the children in their windows, each window routed by
+    itself; neither votes nor windows are all stored where that pays.
+
+    Args:
+        algorithm, transform, backend: see `route_children`.
+        u, activations, mask: maps of T types of children, as `[B, T, *positions, E]`.
+        weight: transforms of a window's children, child `k * T + t` being type t at offset k.
+        windows: where they look, a `Windows`.
+        compete_over: among whom a child is divided: "types", the parents of one position, as if
+            each window had children of its own; or "positions", all parents of all positions
+            whose windows hold it, as in matrix capsules with EM routing. Then all votes are held.
+
+    Returns:
+        `Capsules(poses [B, J, *positions, D], activations [B, J, *positions])`.
+    """
+    problem = Problem(u, weight, algorithm, activations, mask, None, transform, windows)
+    engines.check(problem)
+    if compete_over == "positions":
+        rows = positions.route_positions(problem)
+    else:
+        if backend == "auto":
+            # Dynamic routing's own paths save more time than windows save memory.
+            problem = _without_mask(problem)
+            if plain_dynamic(problem._replace(windows=None)):
+                problem = problem.unfolded()
+        rows = BACKENDS[choose(problem, backend)].run(problem)
+    poses, sure = (x.unflatten(0, (len(u), *windows.size)) for x in rows)
+    return Capsules(poses.movedim(-2, 1), sure.movedim(-1, 1))
 
 
 def choose(problem: Problem, backend: str = "auto") -> str:
@@ -111,6 +154,15 @@ def choose(problem: Problem, backend: str = "auto") -> str:
             return name
         _say_once(name, reason)
     return names[-1]
+
+
+def _without_mask(problem: Problem) -> Problem:
+    """Children that are not there as children of no length, whose votes change nothing in dynamic
+    routing."""
+    if problem.mask is None or type(problem.algorithm) is not Dynamic:
+        return problem
+    gone = ~problem.mask.unsqueeze(-1)
+    return problem._replace(u=problem.u.masked_fill(gone, 0), mask=None)
 
 
 def list_backends() -> list[str]:

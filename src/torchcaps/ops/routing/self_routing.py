@@ -47,11 +47,11 @@ class SelfRouting(Algorithm):
     def start(self, zeros: Tensor) -> tuple[Tensor, Tensor]:
         return zeros, zeros.sum(-1)
 
-    def attend(self, children: Children, state: Any, t: int) -> Tensor:
+    def agree(self, children: Children, state: Any, t: int) -> Tensor:
         assert children.u is not None
         router = self.router.expand(children.u.shape[1], -1, -1)
         logits = torch.einsum("bie,ije->bij", children.u, router)
-        return (logits if self.router_bias is None else logits + self.router_bias).softmax(-1)
+        return logits if self.router_bias is None else logits + self.router_bias
 
     def gather(self, children: Children, couplings: Tensor) -> Any:
         assert children.activations is not None

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from torchcaps.ops.routing.algorithm import Algorithm, Children, uniform
+from torchcaps.ops.routing.algorithm import Algorithm, Children
 from torchcaps.ops.routing.gaussian import WIDEST, distances
 from torchcaps.ops.routing.moments import Moments
 from torchcaps.ops.routing.result import Routing
@@ -60,13 +60,11 @@ class VariationalBayes(Algorithm):
         wide = zeros if self.covariance == "diagonal" else zeros.unsqueeze(-1) * zeros.unsqueeze(-2)
         return zeros, wide, zeros.sum(-1), zeros.sum(-1)
 
-    def attend(self, children: Children, state: tuple[Tensor, ...], t: int) -> Tensor:
+    def agree(self, children: Children, state: tuple[Tensor, ...], t: int) -> Tensor | None:
         if t == 0:
-            return uniform(children)
+            return None
         mean, precision, log_weight, _ = state
-        return (log_weight.unsqueeze(1) - distances(children.votes, mean, precision) / 2).softmax(
-            -1
-        )
+        return log_weight.unsqueeze(1) - distances(children.votes, mean, precision) / 2
 
     def gather(self, children: Children, couplings: Tensor) -> Moments:
         assert children.activations is not None

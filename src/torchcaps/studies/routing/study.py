@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from torchcaps.analysis.eval_mode import require
+from torchcaps.data import ImageDataset
 from torchcaps.figures.curves import Spread
 from torchcaps.figures.routings import routings_figure
 from torchcaps.nn import ROUTINGS
@@ -34,6 +35,8 @@ class RoutingOptions(OnDataset):
     """The network whose class capsules are routed in different ways."""
     routings: tuple[str, ...] = tuple(ROUTINGS)
     """Names in torchcaps.nn.ROUTINGS; uniform, which the others are compared with, is added."""
+    test_images: int | None = None
+    """Test on this many images, the same for all (default: the whole test split)."""
     lr: float = 3e-3
     """Adam's learning rate at the start."""
     schedule: Literal["constant", "cosine", "sabour2017"] = "cosine"
@@ -65,9 +68,15 @@ class RoutingOptions(OnDataset):
         plain = self.recipe(self.model, seed)
         return {name: replace(plain, model_options={"routing": name}) for name in self.names}
 
+    def load_test(self) -> ImageDataset:
+        """The test images, or some of them."""
+        test_set = self.recipe(self.model, 0).load_data("test")
+        return test_set if self.test_images is None else test_set.sample(self.test_images)
+
     def check(self) -> None:
         """Raise a `ValueError` for what a later run of the study would trip over."""
         recipe = self.recipe(self.model, 0)
+        self.load_test()
         require("routes", recipe.build_model(recipe.load_data("train")), "routing study")
         super().check()
 
@@ -76,7 +85,7 @@ def run(options: RoutingOptions, folder: Path, quiet: bool, device: str = "auto"
     """Train with every routing and every seed, test upright and moved images, time the training
     steps, write tables, figure and report."""
     recipe = options.recipe(options.model, 0)
-    test_set, train_set = recipe.load_data("test"), recipe.load_data("train")
+    train_set, test_set = recipe.load_data("train"), options.load_test()
     models = options.train(folder, quiet=quiet, device=device)
     results = Results()
     with Progress(console=Console(stderr=True), disable=quiet) as progress:
