@@ -23,8 +23,9 @@ def build(name):
 
     def make(in_shape=(1, 28, 28), num_classes=10, **options):
         torch.manual_seed(0)
-        axes = MODELS[name].architecture.axes[0]
-        return tc.create_model(name, (in_shape[0], *in_shape[-axes:]), num_classes, **options)
+        if MODELS[name].architecture.axes == (1,):
+            in_shape = in_shape[0], in_shape[-1]
+        return tc.create_model(name, in_shape, num_classes, **options)
 
     return make
 

@@ -58,6 +58,8 @@ def test_a_model_that_never_saw_longer_ones_says_the_same(model, length):
     """The same weights in a network whose longest signal ends where these do: nothing is padded."""
     if model.name == "capsnet1d" and model.capsules.routing.per_child:
         pytest.skip("its routing has parameters for each child")
+    if model.config.get("routing") == "em":
+        pytest.skip("its temperature follows from the number of children it is built for")
     options = {
         k: v for k, v in model.config.items() if k not in ("in_shape", "num_classes", "model")
     }

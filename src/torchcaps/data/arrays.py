@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from torchcaps.files import expanded
 from torchcaps.options import check_choice
 from torchcaps.quoting import cut
 
 from .arrays_layout import Channels, channels_first, values_of
 from .dataset import ImageDataset, SignalDataset
-from .fetch import expanded
+from .fetch import ROOT
 from .npz import Npz
 from .registry import Root
 from .splits import stratified
@@ -63,7 +64,7 @@ def arrays(split: str, root: Root, *, channels: Asked = "auto") -> ImageDataset:
             f"{_WHERE}, root: expected a .npz file; got none; name it: root in Python, --root on "
             "the command line"
         )
-    path = expanded(root, f"{_WHERE}, root")
+    path = expanded(root, ROOT)
     where = f"{_WHERE}, {path}"
     file = Npz(path, where)
     kind = _kind(file, where)

@@ -39,7 +39,7 @@ class CapsNet1d(SignalModel):
         routing: a name in `torchcaps.nn.ROUTINGS`; routing_options: its options.
         iterations: of the routing; None takes its own (3 for dynamic routing).
         share_transforms: positions of one type of primary capsules share their transforms: what a
-            capsule votes for depends on what it is, not on when.
+            capsule votes for depends on what it is, not on when. Vector routing has no transforms.
     """
 
     name = "capsnet1d"
@@ -93,7 +93,7 @@ class CapsNet1d(SignalModel):
             routing=routing,
             routing_options=routing_options,
             iterations=iterations,
-            positions=positions if share_transforms else 1,
+            positions=positions if share_transforms and ROUTINGS[routing].casts_votes else 1,
         )
         self.score_kind: ScoreKind = self.capsules.routing.score_kind
 
