@@ -104,7 +104,10 @@ def changed(**values):
         (config('{"num_classes": 10}'), "it is not a configuration that torchcaps wrote"),
         (changed(model="capsnet_smal"), "unknown model .*known: .* did you mean 'capsnet_small'"),
         (changed(nonsense=3), "create_model, options of capsnet_small: .* got nonsense; drop"),
-        (changed(in_shape=8), "config.json, in_shape: expected a list of 3 values; got 8; correct"),
+        (
+            changed(in_shape=8),
+            "config.json, in_shape: expected a list, each a whole number; got 8; correct",
+        ),
         (changed(num_classes=3), r"got others \(size mismatch.*config.json beside it belongs"),
     ],
 )
@@ -125,8 +128,14 @@ def header(text):
     ("damage", "text"),
     [
         (changed(num_classes=[2]), "config.json, num_classes: expected a whole number; got .2.;"),
-        (changed(in_shape=[1, 8.0, 8]), "in_shape: expected a list of 3 values; got .1, 8.0, 8.;"),
-        (changed(in_shape=[1, 8]), "in_shape: expected a list of 3 values; got .1, 8.; correct"),
+        (
+            changed(in_shape=[1, 8.0, 8]),
+            "in_shape: expected a list, each a whole number; got .1, 8.0, 8.;",
+        ),
+        (
+            changed(in_shape=[1, 8]),
+            r"in_shape: expected \(channels, height, width\), all at least 1; got \(1, 8\)",
+        ),
         (changed(model=["cnn"]), "config.json, model: expected a text; got .'cnn'.; correct it"),
         (changed(classes="ab"), "config.json, classes: expected a list, each a text or null; got"),
         (
