@@ -28,7 +28,7 @@ def run(tmp_path):
     def save(place, name="cnn", *, age=0, epochs=None, **recipe):
         recipe = Recipe(model=name, **recipe)
         folder = save_run(tmp_path / place, name, recipe)
-        lines = recipe.epochs if epochs is None else epochs
+        lines = (recipe.epochs or 30) if epochs is None else epochs
         (folder / "metrics.jsonl").write_text(
             "".join(f'{{"epoch": {k + 1}}}\n' for k in range(lines))
         )

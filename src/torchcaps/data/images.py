@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
@@ -21,16 +22,12 @@ Fit = Literal["pad", "crop", "stretch"]
 _MODES = {1: "L", 3: "RGB"}
 
 
-def read_image(
-    path: str | PathLike[str], in_shape: tuple[int, int, int], fit: Fit = "pad"
-) -> Tensor:
+def read_image(path: str | PathLike[str], in_shape: Sequence[int], fit: Fit = "pad") -> Tensor:
     """A picture file as a float32 tensor [C,H,W] in [0,1]; as `read_pixels`, divided by 255."""
     return read_pixels(path, in_shape, fit).float() / 255
 
 
-def read_pixels(
-    path: str | PathLike[str], in_shape: tuple[int, int, int], fit: Fit = "pad"
-) -> Tensor:
+def read_pixels(path: str | PathLike[str], in_shape: Sequence[int], fit: Fit = "pad") -> Tensor:
     """A picture file as a uint8 tensor of this shape (C,H,W); C = 1 is grey, C = 3 is RGB.
 
     Turned upright by its EXIF tag, transparency laid on white, resized (bilinear, antialiased).
@@ -42,8 +39,7 @@ def read_pixels(
     stated range (see `decode`); or a wrong shape or fit.
     """
     check_choice("read_image", "fit", fit, get_args(Fit))
-    channels, height, width = in_shape
-    if channels not in _MODES or min(height, width) < 1:
+    if len(in_shape) != 3 or in_shape[0] not in _MODES or min(in_shape) < 1:
         raise ValueError(
             f"read_image, in_shape: expected (1 or 3, H, W); got {tuple(in_shape)}; "
             "only grey (1) and RGB (3) pictures are read"
@@ -63,7 +59,7 @@ def _open(path: Path) -> Image.Image:
     return decode(path, f"read_image, {path}")
 
 
-def resized(picture: Image.Image, in_shape: tuple[int, int, int], fit: Fit = "pad") -> Tensor:
+def resized(picture: Image.Image, in_shape: Sequence[int], fit: Fit = "pad") -> Tensor:
     """A decoded picture as a uint8 tensor of this shape, in the way of `read_pixels`."""
     from PIL import Image, ImageOps
 
