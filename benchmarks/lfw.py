@@ -58,3 +58,7 @@ def folds(name: str, seed: int, images: Tensor, labels: Tensor) -> Row:
         found.append(100 * right.float().mean().item())
         parameters = sum(p.numel() for p in model.parameters())
     return {"parameters": parameters, "accuracy": statistics.mean(found), "folds": found}
+
+
+if __name__ == "__main__":
+    main()

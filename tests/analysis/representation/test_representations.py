@@ -18,6 +18,7 @@ CAPSULES = ["stem", "primary capsules", "class poses", POSE]
 NAMES = {
     "CapsNet": CAPSULES,
     "CapsNet1d": CAPSULES,
+    "CapsNetResNet": ["features", *CAPSULES[1:]],
     "EquivariantCapsNet": ["lifting", "group convolution", *CAPSULES[1:]],
     "CNN": ["map 1", "pool 1", "map 2", "pool 2", "penultimate"],
     "CNN1d": ["map 1", "map 2", "map 3", "pool", "penultimate"],
