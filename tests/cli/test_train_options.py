@@ -78,7 +78,10 @@ def test_later_options_win_over_the_file(recipe_of, tmp_path):
         (b"modle: cnn", "--config: unknown option 'modle' in the file; did you mean 'model'?"),
         (b"a: [1, 2", "Problems parsing config"),
         (b"\xff\xfe\x00", "bad.yaml: expected a configuration; got a file that is no text"),
-        (b"epochs: many", "--epochs: expected int. Got value: many; see torchcaps train --help"),
+        (
+            b"epochs: many",
+            "--epochs: expected int or null; got many; see torchcaps train --help",
+        ),
         (b"- 1", "torchcaps train --help"),
     ],
 )
@@ -94,7 +97,10 @@ def test_a_missing_file_is_named(refused):
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        ("--epochs 1.5", "--epochs: expected int. Got value: 1.5; see torchcaps train --help"),
+        (
+            "--epochs 1.5",
+            "--epochs: expected int or null; got 1.5; see torchcaps train --help",
+        ),
         ("--epochs", "argument --epochs: expected one argument; see torchcaps train --help"),
         ("--epochs 0", "Recipe, epochs: expected a whole number, at least 1; got 0; give a larger"),
         ("--batch-size -2", "Recipe, batch_size: expected a whole number, at least 1; got -2"),

@@ -26,9 +26,9 @@ def run(tmp_path):
     """run("a/b", "cnn", age=3): a finished run that was written so many days ago."""
 
     def save(place, name="cnn", *, age=0, epochs=None, **recipe):
-        recipe = Recipe(model=name, **recipe)
+        recipe = Recipe(model=name, **{"epochs": 30, **recipe})
         folder = save_run(tmp_path / place, name, recipe)
-        lines = (recipe.epochs or 30) if epochs is None else epochs
+        lines = recipe.last_epoch if epochs is None else epochs
         (folder / "metrics.jsonl").write_text(
             "".join(f'{{"epoch": {k + 1}}}\n' for k in range(lines))
         )

@@ -30,7 +30,7 @@ OF_STUDIES = {
     "equivariance": f"{_BESIDE} {_ON} --images --faces-images --faces-epochs",
     "faces": f"{_BESIDE} --missing --faces",
     "iterations": f"{_EVERY} {_ON} --iterations",
-    "routing": f"{_EVERY} {_ON} --routings --schedule",
+    "routing": f"{_EVERY} {_ON} --routings --test-images --schedule",
     "rotation": f"{_BESIDE} {_ON} --schedule --shift --subpixel --angles",
 }
 # zsh understands this by way of its bashcompinit. Where nothing is known, files are completed.

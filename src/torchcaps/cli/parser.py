@@ -124,6 +124,9 @@ def _explain(message: str, parser: ArgumentParser) -> str:
         text = re.sub(r"<class '(\w+)'>", r"\1", " ".join(key[2].split()))
         text = text.replace("typing.", "").replace("Expected a ", "expected ")
         text = re.sub(r"Literal\[(.*?)\]", r"one of \1", text)
+        # Of a type or null jsonargparse tells all that it tried.
+        either = re.fullmatch(r".*?- (expected \S+) - expected NoneType .*Given value: (.*)", text)
+        text = f"{either[1]} or null; got {either[2]}" if either else text
         text = re.sub(
             r"expected tuple\. Got value: (.*)", r"expected a list; got \1; try '[\1]'", text
         )

@@ -79,14 +79,15 @@ def _finished(root: Path) -> list[_Run]:
     for folder in sorted(path.parent for path in root.rglob(CONFIG)):
         if not _is_run(folder):
             continue
+        accuracies = [record.get("accuracy") or 0.0 for record in read_metrics(folder)]
+        best = 1 + accuracies.index(max(accuracies)) if accuracies else 0
         try:
             recipe = recipe_of(folder)
+            over = recipe.is_over(len(accuracies), best)
         except ValueError as error:
             _skip(folder, error)
             continue
-        accuracies = [record.get("accuracy") or 0.0 for record in read_metrics(folder)]
-        best = 1 + accuracies.index(max(accuracies)) if accuracies else 0
-        if recipe.is_over(len(accuracies), best):
+        if over:
             runs.append(_Run(folder, recipe, (folder / WEIGHTS).stat().st_mtime))
     return sorted(runs, key=lambda run: -run.written)
 

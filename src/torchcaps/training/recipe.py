@@ -145,8 +145,13 @@ class Recipe:
 
     @property
     def last_epoch(self) -> int:
-        """The epochs of a recipe that is settled, as that of every run is."""
-        assert self.epochs is not None
+        """The epochs of a recipe that is settled, as that of every run is; a `ValueError` for one
+        that is not."""
+        if self.epochs is None:
+            raise ValueError(
+                "Recipe, epochs: expected a number in the recipe of a run; got null; "
+                "write how many epochs it was trained"
+            )
         return self.epochs
 
     def is_over(self, epochs: int, best_epoch: int) -> bool:
