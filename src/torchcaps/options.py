@@ -26,22 +26,26 @@ def as_words(options: Any, *leave_out: str) -> list[str]:
 def check_sizes(where: str, **sizes: object) -> None:
     """Raise a `ValueError` for a size that is no whole number of at least 1."""
     for name, size in sizes.items():
-        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-            raise ValueError(
-                f"{where}, {name}: expected a whole number, at least 1; got {quote(size)}; "
-                f"give a larger {name}"
-            )
+        _check_size(where, name, size, 1)
 
 
-def check_several(where: str, name: str, sizes: object, count: int) -> None:
-    """Raise a `ValueError` unless `sizes` are `count` whole numbers of at least 1."""
+def check_several(where: str, name: str, sizes: object, count: int, least: int = 1) -> None:
+    """Raise a `ValueError` unless `sizes` are `count` whole numbers of at least `least`."""
     if not isinstance(sizes, list | tuple) or len(sizes) != count:
         raise ValueError(
             f"{where}, {name}: expected {count} whole numbers; got {quote(sizes)}; "
             f"write them as a list, one for each layer"
         )
     for size in sizes:
-        check_sizes(where, **{name: size})
+        _check_size(where, name, size, least)
+
+
+def _check_size(where: str, name: str, size: object, least: int) -> None:
+    if isinstance(size, bool) or not isinstance(size, int) or size < least:
+        raise ValueError(
+            f"{where}, {name}: expected a whole number, at least {least}; got {quote(size)}; "
+            f"give a larger {name}"
+        )
 
 
 def check_choice(where: str, name: str, value: object, known: Sequence[str]) -> None:

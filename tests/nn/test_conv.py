@@ -326,3 +326,7 @@ def test_refusals():
         ConvCapsules2d(2, 3, 3, 4, 3, votes="summed", routing="em")
     with pytest.raises(ValueError, match="compete_over='positions'"):
         ConvCapsules2d(2, 3, 3, 4, 3, votes="summed", compete_over="positions")
+    with pytest.raises(ValueError, match="padding: expected a whole number, at least 0; got -1;"):
+        ConvCapsules2d(2, 3, 3, 4, 3, padding=-1)
+    with pytest.raises(ValueError, match="stride: expected a whole number, at least 1; got 0;"):
+        ConvCapsules2d(2, 3, 3, 4, 3, 0)

@@ -19,8 +19,9 @@ from torchcaps.nn import (
     PrimaryCapsules,
     ScoreCrossEntropy,
 )
+from torchcaps.nn.layer import as_capsules
 from torchcaps.nn.sizes import conv_output
-from torchcaps.ops import Capsules, check_labels, lengths, mask_capsules, select_capsule
+from torchcaps.ops import Capsules, check_labels, mask_capsules, select_capsule
 from torchcaps.options import check_choice, check_sizes
 
 Style = Literal["series", "sabour2017"]
@@ -151,8 +152,7 @@ class CapsNet(Model):
         return self.primary(F.relu(self.stem(images)))
 
     def _route(self, children: Float[Tensor, "B I E"]) -> Capsules:
-        out = self.capsules(children)
-        return out if isinstance(out, Capsules) else Capsules(out, lengths(out))
+        return as_capsules(self.capsules(children))
 
     def decode(
         self, poses: Float[Tensor, "B J D"], index: Int[Tensor, " B"]

@@ -17,7 +17,8 @@ from torchcaps.nn import (
     PrimaryCapsules1d,
     ScoreCrossEntropy,
 )
-from torchcaps.ops import Capsules, check_labels, lengths
+from torchcaps.nn.layer import as_capsules
+from torchcaps.ops import Capsules, check_labels
 from torchcaps.options import check_choice, check_sizes
 
 
@@ -122,8 +123,7 @@ class CapsNet1d(SignalModel):
         return x, there
 
     def _route(self, children: Float[Tensor, "B I E"], there: Bool[Tensor, "B I"]) -> Capsules:
-        out = self.capsules(children, mask=there)
-        return out if isinstance(out, Capsules) else Capsules(out, lengths(out))
+        return as_capsules(self.capsules(children, mask=there))
 
     def make_loss(self) -> nn.Module:
         return ScoreCrossEntropy() if self.score_kind == "logits" else CapsuleLoss()

@@ -8,10 +8,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from torchcaps.nn.dense import DenseCapsules
+from torchcaps.nn.layer import as_capsules
 from torchcaps.nn.primary import PrimaryCapsules, PrimaryCapsules1d, PrimaryCapsules3d
 from torchcaps.nn.routing import ROUTINGS
 from torchcaps.nn.routing_module import ScoreKind
-from torchcaps.ops import Capsules, lengths
+from torchcaps.ops import Capsules
 from torchcaps.options import check_choice, check_sizes
 
 PRIMARY = PrimaryCapsules1d, PrimaryCapsules, PrimaryCapsules3d  # by the axes of the map
@@ -121,8 +122,7 @@ class CapsuleHead(nn.Module):
         self, x: Float[Tensor, "B *map"], mask: Bool[Tensor, "B *size"] | None = None
     ) -> Capsules:
         there = None if mask is None else mask.flatten(1).repeat(1, self.primary.types)
-        out = self.capsules(self.primary_capsules(x, mask), mask=there)
-        return out if isinstance(out, Capsules) else Capsules(out, lengths(out))
+        return as_capsules(self.capsules(self.primary_capsules(x, mask), mask=there))
 
     def primary_capsules(
         self, x: Float[Tensor, "B *map"], mask: Bool[Tensor, "B *size"] | None = None

@@ -114,6 +114,11 @@ class CapsuleLayer(nn.Module):
         self.routing.iterations = count
 
 
+def as_capsules(out: Tensor | Capsules) -> Capsules:
+    """A layer's answer with its activations, where those are the lengths of the poses too."""
+    return out if isinstance(out, Capsules) else Capsules(out, lengths(out))
+
+
 def refuse_options(options: Mapping[str, Any], whose: str, remedy: str, where: str) -> None:
     """Raise a `ValueError` where there are options that nothing would heed."""
     for name, value in options.items():

@@ -66,10 +66,8 @@ class WindowCapsules(CapsuleLayer):
     def _each(self, name: str, sizes: Sizes, least: int = 1) -> tuple[int, ...]:
         """One number for each axis."""
         several = (sizes,) * self.axes if isinstance(sizes, int) else sizes
-        if isinstance(several, list | tuple) and all(type(n) is int for n in several):
-            several = tuple(n + 1 - least for n in several)
-        check_several(self._where, name, several, self.axes)
-        return tuple(n - 1 + least for n in several)
+        check_several(self._where, name, several, self.axes, least)
+        return tuple(several)
 
     def forward(
         self,
