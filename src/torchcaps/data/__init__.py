@@ -8,14 +8,15 @@ if TYPE_CHECKING:
     from . import arrays, digits, faces, folder, mnist, transforms
     from .augmentation import Augmentation
     from .catalogue import list_datasets, register
-    from .classes import match_classes
-    from .dataset import ImageDataset, SignalDataset
+    from .classes import match_classes, require_one_class
+    from .dataset import ImageDataset, SignalDataset, Task
     from .registry import load_dataset
 
 __all__ = [
     "Augmentation",
     "ImageDataset",
     "SignalDataset",
+    "Task",
     "arrays",
     "digits",
     "faces",
@@ -25,6 +26,7 @@ __all__ = [
     "match_classes",
     "mnist",
     "register",
+    "require_one_class",
     "transforms",
 ]
 
@@ -34,6 +36,7 @@ __getattr__, __dir__ = lazy_names(
         "Augmentation": "torchcaps.data.augmentation:Augmentation",
         "ImageDataset": "torchcaps.data.dataset:ImageDataset",
         "SignalDataset": "torchcaps.data.dataset:SignalDataset",
+        "Task": "torchcaps.data.dataset:Task",
         "arrays": "torchcaps.data.arrays",
         "digits": "torchcaps.data.digits",
         "faces": "torchcaps.data.faces",
@@ -43,6 +46,7 @@ __getattr__, __dir__ = lazy_names(
         "match_classes": "torchcaps.data.classes:match_classes",
         "mnist": "torchcaps.data.mnist",
         "register": "torchcaps.data.catalogue:register",
+        "require_one_class": "torchcaps.data.classes:require_one_class",
         "transforms": "torchcaps.data.transforms",
     },
 )
