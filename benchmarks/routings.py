@@ -66,7 +66,7 @@ def measure(ledger: Ledger, name: str, sizes: Sizes, rounds: int) -> None:
     if "dynamic" in name:
         engines.append("auto")
     calls: dict[str, Call] = {e: partial(step, layer, u, a, e) for e in engines}
-    # The reference is of float64: as many images as fit, beside weights, their gradients and copies.
+    # The reference is of float64: as many images as fit, beside weights and their gradients.
     weights = 3 * 4 * sum(p.numel() for p in layer.parameters())
     fitting = int((MOST_BYTES / 2 - weights) / (COPIES * votes_bytes / sizes.B))
     if fitting < 1:

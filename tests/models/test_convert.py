@@ -144,11 +144,12 @@ def squash(s):
 
 def agreement(votes, logits, iterations):
     """Routing as both ports have it: `[B, I, J, D]`."""
-    for _ in range(iterations):
-        couplings = logits.softmax(-1)
-        out = squash((couplings.unsqueeze(-1) * votes).sum(1))
-        logits = logits + (votes * out.unsqueeze(1)).sum(-1)
-    return out
+    poses = votes.new_zeros(votes[:, 0].shape)
+    for number in range(iterations):
+        if number:
+            logits = logits + (votes * poses.unsqueeze(1)).sum(-1)
+        poses = squash((logits.softmax(-1).unsqueeze(-1) * votes).sum(1))
+    return poses
 
 
 def decoded(state, names, poses, index):
