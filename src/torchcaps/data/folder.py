@@ -12,7 +12,8 @@ from torchcaps.options import check_several
 from .dataset import ImageDataset
 from .fetch import ROOT
 from .folder_files import Labelled, class_names, list_pictures, split_folders
-from .images import Fit, read_pixels
+from .images import Fit
+from .picture_files import PictureFiles
 from .registry import Root
 from .splits import hold_out, stratified
 
@@ -58,8 +59,8 @@ def folder(
     parts = split_folders(base)
     classes = class_names(base, parts)
     files, labels = _divided(parts, classes, split) if parts else _cut(base, classes, split)
-    images = torch.stack([read_pixels(file, (channels, height, width), fit) for file in files])
-    return ImageDataset(images, labels, classes, name="folder", split=split)
+    shape = channels, height, width
+    return PictureFiles(files, shape, fit, labels, classes, name="folder", split=split).loaded()
 
 
 def _size(size: object) -> tuple[int, int]:

@@ -20,8 +20,8 @@ def calibrate(model: Model, dataset: ImageDataset, *, batch_size: int = 250) -> 
         return
     device, training = next(model.parameters()).device, model.training
     model.eval()
-    batches = torch.arange(len(dataset)).split(batch_size)
-    scores = [model(dataset.batch(chosen)[0].to(device)).scores.cpu() for chosen in batches]
+    batches = dataset.batches(torch.arange(len(dataset)).split(batch_size))
+    scores = [model(images.to(device)).scores.cpu() for images, _ in batches]
     model.train(training)
     model.gain = calibration_gain(torch.cat(scores), dataset.labels)
 

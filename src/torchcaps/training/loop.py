@@ -11,7 +11,6 @@ from accelerate.tracking import filter_trackers
 from accelerate.utils import LoggerType
 from torch import Tensor
 
-from torchcaps.data import ImageDataset
 from torchcaps.interrupt import Interrupted, StopRequest
 from torchcaps.options import check_choice
 from torchcaps.training import run_folder
@@ -75,7 +74,8 @@ class _Loop(RunState):
         """Let the model see its data, and decide on the precision once, on the main process, for
         all processes and resumptions."""
         self.bare.prepare(self.train_set)
-        images, labels = self.load(self.train_set, next(self.batches.epoch(0, start=0))[1])
+        first = next(self.batches.epoch(0, start=0))[1]
+        images, labels = self.on_device(self.train_set.batch(first))
         chosen = choose_precision(self.recipe.precision, self.bare, images, labels)
         torch.manual_seed(self.recipe.seed)
         self.use(everywhere(chosen)[0])
@@ -120,8 +120,10 @@ class _Loop(RunState):
     def one_epoch(self) -> None:
         epoch, start = self.place.epoch, time.perf_counter()
         self.model.train()
-        for batch, indices in self.batches.epoch(epoch, start=self.place.batches):
-            self.place.loss_sum += self.step(epoch, batch, *self.load(self.train_set, indices))
+        places, chosen = zip(*self.batches.epoch(epoch, start=self.place.batches), strict=True)
+        read = self.train_set.batches(chosen)
+        for batch, found in zip(places, read, strict=True):
+            self.place.loss_sum += self.step(epoch, batch, *self.on_device(found))
             self.place.batches = batch + 1
             self.progress.step(epoch + 1, batch + 1, self.place.loss_sum / self.place.batches)
             # A gradient that waits for other batches is in no checkpoint.
@@ -181,6 +183,6 @@ class _Loop(RunState):
             number,
         )
 
-    def load(self, dataset: ImageDataset, indices: Tensor) -> tuple[Tensor, Tensor]:
-        images, labels = dataset.batch(indices)
+    def on_device(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        images, labels = batch
         return images.to(self.device), labels.to(self.device)
