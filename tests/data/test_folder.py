@@ -47,7 +47,7 @@ def test_train_and_test_folders_are_obeyed(divided):
     assert levels(load_dataset("folder", "test", divided)) == list(range(100, 120))
     assert levels(load_dataset("folder", "train+validation", divided)) == list(range(20))
     train, held = (levels(load_dataset("folder", s, divided)) for s in ("train", "validation"))
-    assert len(held) == 3
+    assert len(held) == 4
     assert sorted(train + held) == list(range(20))
 
 
@@ -80,15 +80,28 @@ def test_any_subset_of_the_splits_is_obeyed(tmp_path, write_pictures, name):
 def test_train_alone_is_cut_into_train_and_validation(tmp_path, write_pictures):
     for label in ("a", "b"):
         write_pictures(tmp_path / "train" / label, range(10))
-    assert len(load_dataset("folder", "train", tmp_path)) == 17
-    assert len(load_dataset("folder", "validation", tmp_path)) == 3
+    assert load_dataset("folder", "train", tmp_path).labels.bincount().tolist() == [8, 8]
+    assert load_dataset("folder", "validation", tmp_path).labels.bincount().tolist() == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("folder", "expected"),
+    [("train/", ([4, 170], [1, 30])), ("", ([3, 140], [1, 30]))],
+    ids=["train alone", "no splits"],
+)
+def test_every_split_has_some_of_a_rare_class(tmp_path, write_pictures, folder, expected):
+    write_pictures(tmp_path / folder / "rare", range(5), (2, 2))
+    write_pictures(tmp_path / folder / "usual", range(200), (2, 2))
+    for split, counts in zip(("train", "validation"), expected, strict=True):
+        dataset = load_dataset("folder", split, tmp_path, size=2)
+        assert dataset.labels.bincount().tolist() == counts
 
 
 def test_one_training_picture_leaves_none_for_validation(tmp_path, write_pictures):
     write_pictures(tmp_path / "train" / "a", [1])
     (tmp_path / "train" / "b").mkdir()
     for split in ("train", "validation"):
-        with pytest.raises(ValueError, match=r"train: expected at least 2 pictures, .* got 1; add"):
+        with pytest.raises(ValueError, match=r"train: expected at least 2 pictures of a class, .* 1 of each"):
             load_dataset("folder", split, tmp_path)
 
 

@@ -15,6 +15,7 @@ def test_a_recipe_comes_back_from_its_file(tmp_path):
         data="digits",
         root="some/where",
         train_images=100,
+        against_rest="7",
         epochs=2,
         batch_size=7,
         accumulate=3,
@@ -41,9 +42,11 @@ def test_a_recipe_comes_back_from_its_file(tmp_path):
         model_options={"hidden": 5, "channels": [2, 3]},
         data_options={"nothing": None},
     )
-    assert all(recipe.__dict__[k] != v for k, v in asdict(Recipe()).items() if k != "data")
-    recipe.save(tmp_path / "config.yaml")
-    assert Recipe.load(tmp_path / "config.yaml") == recipe
+    usual = {"data", "sampling"}  # balanced twice is refused
+    assert all(recipe.__dict__[k] != v for k, v in asdict(Recipe()).items() if k not in usual)
+    for each in (recipe, replace(recipe, class_weights="none", sampling="balanced")):
+        each.save(tmp_path / "config.yaml")
+        assert Recipe.load(tmp_path / "config.yaml") == each
 
 
 def test_what_a_file_leaves_out_is_the_default(tmp_path):
@@ -82,6 +85,11 @@ def test_what_a_file_leaves_out_is_the_default(tmp_path):
         ({"warmup": -0.5}, "warmup: expected 0 or more; got -0.5; 5 is usual"),
         ({"warmup": "1 epoch"}, "warmup: expected a number; got '1 epoch'"),
         ({"clip": 0}, "clip: expected a positive number; got 0; 1 is usual"),
+        (
+            {"class_weights": "balanced", "sampling": "balanced"},
+            "class_weights: expected none, since balanced sampling .*; got balanced; leave out one",
+        ),
+        ({"sampling": "weighted"}, "sampling: expected one of shuffled, balanced; got 'weighted'"),
         ({"class_weights": "balance"}, "class_weights: .* got 'balance'; did you mean 'balanced'"),
         ({"flip": "left"}, "flip: expected one of none, horizontal, vertical, both; got 'left'"),
         ({"rotate": 181}, "rotate: expected 0 to 180; got 181; 15 is usual"),
@@ -110,7 +118,7 @@ def test_values_that_make_no_run_are_named_in_code_and_in_files(tmp_path, values
         (b"\xff\xfe\x00", "config.yaml: expected a configuration; got a file that is no text"),
         (
             b"- epochs\n- 3\n",
-            r"some of accumulate, backbone_lr, .*; got \['epochs', 3\]; give the folder",
+            r"some of accumulate, against_rest, .*; got \['epochs', 3\]; give the folder",
         ),
         (b"seed: 2026-13-45", "config.yaml: expected YAML; got ValueError"),
         (b"", "expected a recipe with some of"),

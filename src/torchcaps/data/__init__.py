@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from . import arrays, digits, faces, folder, mnist, transforms
     from .augmentation import Augmentation
     from .catalogue import list_datasets, register
-    from .classes import match_classes
+    from .classes import against_rest, match_classes
     from .dataset import ImageDataset, SignalDataset
     from .registry import load_dataset
 
@@ -16,6 +16,7 @@ __all__ = [
     "Augmentation",
     "ImageDataset",
     "SignalDataset",
+    "against_rest",
     "arrays",
     "digits",
     "faces",
@@ -34,6 +35,7 @@ __getattr__, __dir__ = lazy_names(
         "Augmentation": "torchcaps.data.augmentation:Augmentation",
         "ImageDataset": "torchcaps.data.dataset:ImageDataset",
         "SignalDataset": "torchcaps.data.dataset:SignalDataset",
+        "against_rest": "torchcaps.data.classes:against_rest",
         "arrays": "torchcaps.data.arrays",
         "digits": "torchcaps.data.digits",
         "faces": "torchcaps.data.faces",

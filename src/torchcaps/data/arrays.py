@@ -18,7 +18,7 @@ from .dataset import ImageDataset, SignalDataset
 from .fetch import ROOT
 from .npz import Npz
 from .registry import Root
-from .splits import stratified
+from .splits import held_of_training, stratified
 
 _SPLIT_SEED = 0
 _MOST_CLASSES = 100_000
@@ -101,7 +101,7 @@ def _split(
         return _part(file, kind, split, channels, where)
     train = _part(file, kind, "train", channels, where)
     if "validation" not in parts:
-        chosen = stratified(train.labels, _held, _SPLIT_SEED)[split]
+        chosen = stratified(train.labels, held_of_training, _SPLIT_SEED)[split]
         if not len(chosen):
             raise ValueError(
                 f"{where}, train_{_KINDS[kind]}: expected at least 2 of a class, one of them for "
@@ -115,11 +115,6 @@ def _split(
             f"{list(train.values.shape[1:])}; got {list(held.values.shape[1:])}; pad them alike"
         )
     return _Part(torch.cat([train.values, held.values]), torch.cat([train.labels, held.labels]))
-
-
-def _held(count: int) -> tuple[int, int]:
-    """Of a class of so many, how many are for validation; the test set is there already."""
-    return min(count - 1, max(1, round(0.15 * count))), 0
 
 
 def _part(file: Npz, kind: str, part: str, channels: Asked, where: str) -> _Part:

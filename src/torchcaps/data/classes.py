@@ -6,9 +6,12 @@ from collections.abc import Sequence
 
 import torch
 
-from torchcaps.quoting import listed
+from torchcaps.options import nearest
+from torchcaps.quoting import listed, quote
 
 from .dataset import ImageDataset
+
+_REST = "rest"
 
 
 def match_classes(
@@ -37,3 +40,34 @@ def match_classes(
         )
     number = torch.tensor([wanted.index(name) for name in dataset.classes])
     return dataset.relabelled(number[dataset.labels], wanted)
+
+
+def counted(dataset: ImageDataset) -> str:
+    """How many images there are of each class, the rarest first.
+
+    >>> from torchcaps.data import load_dataset
+    >>> counted(against_rest(load_dataset("digits", "test"), "7"))
+    '360 images (7: 36, rest: 324)'
+    """
+    counts = dataset.labels.bincount(minlength=dataset.num_classes).tolist()
+    each = sorted(zip(counts, dataset.classes, strict=True), key=lambda pair: pair[0])
+    return f"{len(dataset):,} {dataset.noun} ({listed(f'{name}: {n:,}' for n, name in each)})"
+
+
+def against_rest(dataset: ImageDataset, name: str) -> ImageDataset:
+    """The same images in two classes: `name`, and "rest", which all others are.
+
+    ValueError: the dataset has no class of this name, or it is "rest".
+
+    >>> from torchcaps.data import load_dataset
+    >>> against_rest(load_dataset("digits", "test"), "7").classes
+    ('7', 'rest')
+    """
+    if name == _REST or name not in dataset.classes:
+        near = nearest(name, dataset.classes)
+        raise ValueError(
+            f"against_rest, name: expected a class of {dataset.name!r} "
+            f"({listed(dataset.classes)}), but not {_REST!r}; got {quote(name)}; "
+            + (f"did you mean {near!r}?" if near and near != name else "rename the class")
+        )
+    return dataset.relabelled((dataset.labels != dataset.classes.index(name)).long(), (name, _REST))

@@ -109,13 +109,15 @@ def _materials(
 ) -> Materials:
     if isinstance(data, str):
         asked = replace(asked, data=data)
-        train_set = asked.load_data("train")
-        held = asked.load_data("validation") if validation is None else as_images(validation)
+        train_set, names = asked.load_data("train"), None
     else:
         whole = as_images(data)
         asked = replace(asked, data=whole.name)
-        train_set = asked.sampled(whole)
-        held = None if validation is None else as_images(validation, whole.classes)
+        train_set, names = asked.sampled(whole), whole.classes
+    if validation is not None:
+        held = asked.relabelled(as_images(validation, names))
+    else:
+        held = asked.load_data("validation") if isinstance(data, str) else None
     if held is not None and held.in_shape != train_set.in_shape:
         raise ValueError(
             f"train, validation: expected images {train_set.in_shape}, as in training; got "

@@ -11,6 +11,7 @@ from accelerate.tracking import filter_trackers
 from accelerate.utils import LoggerType
 from torch import Tensor
 
+from torchcaps.data.classes import counted
 from torchcaps.interrupt import Interrupted, StopRequest
 from torchcaps.options import check_choice
 from torchcaps.training import run_folder
@@ -49,6 +50,12 @@ class _Loop(RunState):
             raise ValueError(
                 "Recipe, patience: expected validation images, by which the best epoch is known; "
                 "got none; give some, or leave patience out"
+            )
+        if len(materials.train_set.labels.unique()) < 2:
+            raise ValueError(
+                "train, data: expected training images of at least two classes; got "
+                f"{counted(materials.train_set)}, from which nothing can be learnt; add images of "
+                "another class"
             )
         self.accelerator = Accelerator(log_with=log, project_dir=folder, device_placement=False)
         self.device = training_device(device, self.accelerator)
@@ -95,9 +102,12 @@ class _Loop(RunState):
         if self.log and self.main:
             self.accelerator.init_trackers("torchcaps")
         self.stepper.weigh(self.train_set, self.device)
+        if self.recipe.sampling == "balanced":
+            self.batches.labels = self.train_set.labels
         self.model = self.accelerator.prepare_model(self.bare)
         try:
             with self.progress:
+                self.progress.note(self.contents())
                 while not self.over:
                     self.one_epoch()
                 if self.place.epoch < self.recipe.last_epoch:
@@ -116,6 +126,12 @@ class _Loop(RunState):
             # The copy of several processes holds their connection, which closes at the end.
             del self.model
             self.accelerator.free_memory()
+
+    def contents(self) -> str:
+        """What is learnt from, and what is tested on."""
+        held = self.validation_set
+        tests = "" if held is None else f"; validation on {counted(held)}"
+        return f"training on {counted(self.train_set)}{tests}"
 
     def one_epoch(self) -> None:
         epoch, start = self.place.epoch, time.perf_counter()

@@ -51,6 +51,11 @@ def check_recipe(recipe: Recipe, choices: dict[str, tuple[str, ...]]) -> None:
         value = getattr(recipe, name)
         if value is not None and not low <= value <= high:
             raise ValueError(f"Recipe, {name}: expected {span}; got {quote(value)}; {remedy}")
+    if recipe.sampling == recipe.class_weights == "balanced":
+        raise ValueError(
+            "Recipe, class_weights: expected none, since balanced sampling weighs the classes "
+            "alike already; got balanced; leave out one of the two"
+        )
     if recipe.schedule_options and not recipe.schedule[0].isupper():
         raise ValueError(
             f"Recipe, schedule_options: expected none, since {recipe.schedule} takes no options; "
