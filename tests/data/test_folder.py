@@ -101,7 +101,9 @@ def test_one_training_picture_leaves_none_for_validation(tmp_path, write_picture
     write_pictures(tmp_path / "train" / "a", [1])
     (tmp_path / "train" / "b").mkdir()
     for split in ("train", "validation"):
-        with pytest.raises(ValueError, match=r"train: expected at least 2 pictures of a class, .* 1 of each"):
+        with pytest.raises(
+            ValueError, match=r"train: expected at least 2 pictures of a class, .* 1 of each"
+        ):
             load_dataset("folder", split, tmp_path)
 
 

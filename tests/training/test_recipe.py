@@ -5,6 +5,7 @@ import pytest
 import torch
 import yaml
 
+from torchcaps.data import Augmentation
 from torchcaps.training import Recipe
 from torchcaps.training.recipe_checks import check_images
 
@@ -32,6 +33,8 @@ def test_a_recipe_comes_back_from_its_file(tmp_path):
         class_weights="balanced",
         shift=2,
         subpixel=True,
+        crop=0.2,
+        noise=0.1,
         flip="both",
         rotate=7.5,
         brightness=0.1,
@@ -217,9 +220,9 @@ def test_a_change_of_colours_wants_colours():
 
 
 def test_the_augmentation_is_what_the_recipe_says():
-    assert Recipe().augmentation() == (0, False, "none", 0.0, 0.0, 0.0, 0.0)
-    made = Recipe(shift=1, subpixel=True, flip="both", rotate=3.0, contrast=0.5).augmentation()
-    assert made == (1, True, "both", 3.0, 0.0, 0.5, 0.0)
+    assert Recipe().augmentation() == Augmentation()
+    changes = {"shift": 1, "subpixel": True, "flip": "both", "rotate": 3.0, "noise": 0.5}
+    assert Recipe(**changes).augmentation() == Augmentation(**changes)
 
 
 @pytest.mark.parametrize(
@@ -239,7 +242,7 @@ def test_few_images_are_passed_over_until_there_are_500_steps(images, options, e
     assert replace(recipe.settled(images), epochs=recipe.epochs) == recipe
 
 
-@pytest.mark.parametrize("change", [{"shift": 1}, {"subpixel": True}, {"flip": "both"},
+@pytest.mark.parametrize("change", [{"subpixel": True}, {"crop": 0.1},
     {"rotate": 5.0}, {"brightness": 0.1}, {"contrast": 0.1}, {"saturation": 0.1}])  # fmt: skip
 @pytest.mark.parametrize("in_shape", [(2, 9), (1, 8, 8, 8)])
 def test_signals_and_volumes_are_not_augmented_as_pictures_are(change, in_shape):
@@ -247,4 +250,14 @@ def test_signals_and_volumes_are_not_augmented_as_pictures_are(change, in_shape)
     text = rf"{name}: expected none, since it changes pictures, .*; got {value}; leave"
     with pytest.raises(ValueError, match=text):
         check_images(Recipe(**change), in_shape)
-    check_images(Recipe(), in_shape)
+    check_images(Recipe(shift=1, flip="horizontal", noise=2.0), in_shape)
+
+
+def test_a_signal_has_one_axis_and_a_volume_may_be_turned_upside_down():
+    for flip in ("vertical", "both"):
+        check_images(Recipe(flip=flip), (1, 8, 8, 8))
+        with pytest.raises(ValueError, match=rf"flip: expected horizontal .*; got {flip}; horiz"):
+            check_images(Recipe(flip=flip), (2, 9))
+    for in_shape in ((2, 9), (1, 9, 20, 20)):
+        with pytest.raises(ValueError, match="shift: expected less than 9, the smallest side"):
+            check_images(Recipe(shift=9), in_shape)

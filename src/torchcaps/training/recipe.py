@@ -92,6 +92,8 @@ class Recipe:
     """Shift each training image by up to this many pixels, anew in every epoch."""
     subpixel: bool = False
     """Shift by up to half a pixel more, so that the pixel-grid alignment is not learnt."""
+    crop: float = 0.0
+    """Resize a random window of each training image to the whole: each side down to 1 - x."""
     flip: Flip = "none"
     """Mirror each training image with probability 1/2: left and right (horizontal), top and
     bottom (vertical), or both."""
@@ -103,6 +105,8 @@ class Recipe:
     """Scale the contrast of each training image likewise, about its mean grey."""
     saturation: float = 0.0
     """Scale the saturation of each training image likewise (RGB images)."""
+    noise: float = 0.0
+    """Add Gaussian noise of this standard deviation to each training image or signal."""
     precision: AskedPrecision = "auto"
     """auto takes the number format and memory layout measured fastest for a large model."""
     seed: int = 0
