@@ -40,6 +40,7 @@ def test_a_recipe_comes_back_from_its_file(tmp_path):
         brightness=0.1,
         contrast=0.2,
         saturation=0.3,
+        augment="Flip",
         precision="bf16",
         seed=3,
         model_options={"hidden": 5, "channels": [2, 3]},

@@ -67,7 +67,9 @@ class _Loop(RunState):
             processes.num_processes,
         )
         materials.model.to(self.device)
-        self.stepper = Stepper(recipe, materials.model, batches, self.accelerator)
+        self.stepper = Stepper(
+            recipe, materials.model, batches, self.accelerator, materials.augment
+        )
         super().__init__(materials, folder, batches, self.stepper.optimizer)
         self.last_loss = math.nan
         self.progress = TrainingProgress(

@@ -107,6 +107,9 @@ class Recipe:
     """Scale the saturation of each training image likewise (RGB images)."""
     noise: float = 0.0
     """Add Gaussian noise of this standard deviation to each training image or signal."""
+    augment: str | None = None
+    """Name of the function that `tc.train` was given to change training images after all these; the
+    command line has none."""
     precision: AskedPrecision = "auto"
     """auto takes the number format and memory layout measured fastest for a large model."""
     seed: int = 0

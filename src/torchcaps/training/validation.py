@@ -20,19 +20,33 @@ class Validation(NamedTuple):
     gain: float | None = None
 
 
+class _Scored:
+    """Scores and labels of at most `most` images, in two tensors that are there from the start:
+    small ones, kept between the large ones of each batch, would keep the memory of those too."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self.count = most, 0
+
+    def add(self, scores: Tensor, labels: Tensor) -> None:
+        if self.count == 0:
+            self.scores = scores.new_empty(self.most, *scores.shape[1:])
+            self.labels = labels.new_empty(self.most, *labels.shape[1:])
+        end = self.count + len(labels)
+        self.scores[self.count : end], self.labels[self.count : end] = scores, labels
+        self.count = end
+
+    def all(self) -> list[tuple[Tensor, Tensor]]:
+        whole = self.count and [(self.scores[: self.count], self.labels[: self.count])]
+        return whole or []  # of a process that had no image
+
+
 def validate(
     model: Model, dataset: ImageDataset | None, loss: nn.Module, batch_size: int
 ) -> Validation:
     """Test and calibrate at once; where several processes run, each tests its share."""
     if dataset is None:
         return Validation()
-    scored: list[tuple[Tensor, Tensor]] = []
-    found = evaluate(
-        model,
-        dataset,
-        loss,
-        batch_size=batch_size,
-        collect=lambda scores, labels: scored.append((scores, labels)),
-    )
-    gain = fitted_gain(model, [part for parts in everywhere(scored) for part in parts])
+    scored = _Scored(len(dataset))
+    found = evaluate(model, dataset, loss, batch_size=batch_size, collect=scored.add)
+    gain = fitted_gain(model, [part for parts in everywhere(scored.all()) for part in parts])
     return Validation(found.accuracy, found.loss, found.reconstruction_mse, gain)
