@@ -1,4 +1,4 @@
-"""One class against the rest, a rare class, a single one."""
+"""Classes of one's own: one against the rest, a rare one, a single one, one of an odd name."""
 
 import json
 
@@ -57,3 +57,14 @@ def test_five_against_five_hundred_learns_both_when_balanced():
         found = model(data.batch(range(505))[0]).scores.argmax(1)
     assert (found[:5] == 0).all()
     assert (found[5:] == 1).float().mean() > 0.95
+
+
+def test_a_name_with_a_line_end_stays_on_one_line(cli, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for number in range(3):
+            (tmp_path / "pictures" / name / f"x\n{number}.png").write_bytes(b"")
+    said = cli("train", *WORDS, "--data", "folder", "--root", "pictures")
+    assert said.code == 2
+    assert said.err.count("\n") == 1
+    assert ".png: expected a picture; got an empty file" in said.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from torchcaps.files import expanded
 from torchcaps.options import check_choice
-from torchcaps.quoting import cut
+from torchcaps.quoting import cut, listed
 
 from .arrays_layout import Channels, channels_first, values_of
 from .dataset import ImageDataset, SignalDataset
@@ -173,5 +174,12 @@ def _classes(file: Npz, kind: str, parts: Iterable[str], where: str) -> tuple[st
                 f"{list(names.shape)}; write numpy.array(['cat', 'dog'])"
             )
         return tuple(n.decode(errors="replace") if isinstance(n, bytes) else str(n) for n in names)
-    every = [_labels(file, f"{_PARTS[part]}_{_KINDS[kind]}", where) for part in parts]
-    return tuple(map(str, range(int(torch.cat(every).max()) + 1)))
+    every = torch.cat([_labels(file, f"{_PARTS[part]}_{_KINDS[kind]}", where) for part in parts])
+    counts = every.bincount().tolist()
+    if missing := [str(label) for label, count in enumerate(counts) if not count]:
+        warnings.warn(
+            f"{where}: no label is {listed(missing)}, of {len(counts):,} classes from 0 to "
+            f"{len(counts) - 1:,}; number them from 0 without gaps, or name them all in classes",
+            stacklevel=4,
+        )
+    return tuple(map(str, range(len(counts))))

@@ -84,6 +84,11 @@ def opened(
             width, height = picture.size
     except _NoRange:
         raise
+    except PermissionError as cause:
+        raise ValueError(
+            f"{where}: expected a picture that may be read; got {cause.strerror}; check who may "
+            "read it (ls -l)"
+        ) from cause
     except Exception as cause:  # damage makes decoders raise nearly anything
         reason = "no known format" if isinstance(cause, UnidentifiedImageError) else cut(cause)
         raise ValueError(
