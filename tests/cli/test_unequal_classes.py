@@ -40,7 +40,7 @@ def test_a_file_of_a_single_class_is_refused_in_a_sentence(cli, tmp_path):
     said = cli("train", "--data", "arrays", "--root", "one.npz", "--model", "cnn1d")
     assert said == (
         2, "",
-        "torchcaps: train, data: expected training images of at least two classes; got 8 signals "
+        "torchcaps: train, data: expected training images of different labels; got 8 signals "
         "(0: 8), from which nothing can be learnt; add images of another class\n",
     )  # fmt: skip
 

@@ -78,3 +78,11 @@ def test_the_rest_of_no_class(name, text):
 def test_counted_the_rarest_class_comes_first():
     zoo = dataset("cat", "dog", "wolf").subset([0, 1, 1, 0, 0])
     assert counted(zoo) == "5 images (wolf: 0, dog: 2, cat: 3)"
+
+
+def test_one_class_against_the_rest_of_images_that_have_several():
+    rows = torch.tensor([[1, 0, 1], [0, 1, 1], [0, 0, 0]])
+    zoo = dataset("cat", "dog", "wolf").relabelled(rows, ("cat", "dog", "wolf"))
+    assert counted(zoo) == "3 images (cat: 1, dog: 1, wolf: 2)"
+    found = against_rest(zoo, "wolf")
+    assert (found.task, found.labels.tolist()) == ("classes", [0, 0, 1])

@@ -8,14 +8,15 @@ if TYPE_CHECKING:
     from . import arrays, digits, faces, folder, mnist, transforms
     from .augmentation import Augmentation
     from .catalogue import list_datasets, register
-    from .classes import against_rest, match_classes
-    from .dataset import ImageDataset, SignalDataset
+    from .classes import against_rest, match_classes, require_one_class
+    from .dataset import ImageDataset, SignalDataset, Task
     from .registry import load_dataset
 
 __all__ = [
     "Augmentation",
     "ImageDataset",
     "SignalDataset",
+    "Task",
     "against_rest",
     "arrays",
     "digits",
@@ -26,6 +27,7 @@ __all__ = [
     "match_classes",
     "mnist",
     "register",
+    "require_one_class",
     "transforms",
 ]
 
@@ -35,6 +37,7 @@ __getattr__, __dir__ = lazy_names(
         "Augmentation": "torchcaps.data.augmentation:Augmentation",
         "ImageDataset": "torchcaps.data.dataset:ImageDataset",
         "SignalDataset": "torchcaps.data.dataset:SignalDataset",
+        "Task": "torchcaps.data.dataset:Task",
         "against_rest": "torchcaps.data.classes:against_rest",
         "arrays": "torchcaps.data.arrays",
         "digits": "torchcaps.data.digits",
@@ -45,6 +48,7 @@ __getattr__, __dir__ = lazy_names(
         "match_classes": "torchcaps.data.classes:match_classes",
         "mnist": "torchcaps.data.mnist",
         "register": "torchcaps.data.catalogue:register",
+        "require_one_class": "torchcaps.data.classes:require_one_class",
         "transforms": "torchcaps.data.transforms",
     },
 )

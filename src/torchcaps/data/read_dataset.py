@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .checks import check_labels
-from .dataset import ImageDataset, as_unit_float
+from .dataset import ImageDataset, as_unit_float, one_label
 
 
 class ReadDataset(ImageDataset):
@@ -52,9 +52,9 @@ class ReadDataset(ImageDataset):
     def in_shape(self) -> tuple[int, ...]:
         return self._in_shape
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+    def __getitem__(self, index: int) -> tuple[Tensor, int | Tensor]:
         images, labels = self.batch([index])
-        return images[0], int(labels[0])
+        return images[0], one_label(labels, 0)
 
     def batch(self, indices: Sequence[int] | Tensor) -> tuple[Tensor, Tensor]:
         chosen = self._chosen(indices)

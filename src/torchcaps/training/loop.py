@@ -11,6 +11,7 @@ from accelerate.tracking import filter_trackers
 from accelerate.utils import LoggerType
 from torch import Tensor
 
+from torchcaps.data import require_one_class
 from torchcaps.data.classes import counted
 from torchcaps.interrupt import Interrupted, StopRequest
 from torchcaps.options import check_choice
@@ -23,6 +24,7 @@ from torchcaps.training.processes import everywhere, join, on_main
 from torchcaps.training.progress import TrainingProgress
 from torchcaps.training.run_state import RunState
 from torchcaps.training.step import Stepper
+from torchcaps.training.tasks import SCORES
 from torchcaps.training.validation import validate
 
 
@@ -51,11 +53,12 @@ class _Loop(RunState):
                 "Recipe, patience: expected validation images, by which the best epoch is known; "
                 "got none; give some, or leave patience out"
             )
-        if len(materials.train_set.labels.unique()) < 2:
+        train_set = materials.train_set
+        if train_set.task != "segmentation" and len(train_set.labels.unique(dim=0)) < 2:
             raise ValueError(
-                "train, data: expected training images of at least two classes; got "
-                f"{counted(materials.train_set)}, from which nothing can be learnt; add images of "
-                "another class"
+                f"train, data: expected training images of different labels; got "
+                f"{counted(train_set)}, from which nothing can be learnt; add images of another "
+                "class"
             )
         self.accelerator = Accelerator(log_with=log, project_dir=folder, device_placement=False)
         self.device = training_device(device, self.accelerator)
@@ -105,7 +108,7 @@ class _Loop(RunState):
             self.accelerator.init_trackers("torchcaps")
         self.stepper.weigh(self.train_set, self.device)
         if self.recipe.sampling == "balanced":
-            self.batches.labels = self.train_set.labels
+            self.batches.labels = require_one_class(self.train_set, "Recipe, sampling").labels
         self.model = self.accelerator.prepare_model(self.bare)
         try:
             with self.progress:
@@ -181,10 +184,11 @@ class _Loop(RunState):
             "accuracy": found.accuracy,
             "validation_loss": found.loss,
             "reconstruction_mse": found.reconstruction_mse,
+            **({} if self.bare.task == "classes" else {SCORES[self.bare.task]: found.score}),
             "seconds": trained - start,
             "seconds_total": time.perf_counter() - start,
         }
-        self.place = self.place.next_epoch(found.accuracy, found.gain)
+        self.place = self.place.next_epoch(found.score, found.calibration)
         self.progress.epoch(record)
         self.accelerator.log({k: v for k, v in record.items() if v is not None}, number)
         on_main(lambda: self.write_epoch(record))

@@ -2,42 +2,24 @@
 
 from typing import NamedTuple
 
-from torch import Tensor, nn
+from torch import nn
 
 from torchcaps.data import ImageDataset
-from torchcaps.models import Model
-from torchcaps.training.calibrate import fitted_gain
+from torchcaps.models import Calibration, Model
+from torchcaps.training.calibrate import fitted
 from torchcaps.training.evaluation import evaluate
+from torchcaps.training.gathered import Gathered
 from torchcaps.training.processes import everywhere
 
 
 class Validation(NamedTuple):
-    """The figures of `evaluate`, None without validation images; the gain that fits the scores."""
+    """The figures of `evaluate`, None without validation images; what fits the scores."""
 
     accuracy: float | None = None
     loss: float | None = None
     reconstruction_mse: float | None = None
-    gain: float | None = None
-
-
-class _Scored:
-    """Scores and labels of at most `most` images, in two tensors that are there from the start:
-    small ones, kept between the large ones of each batch, would keep the memory of those too."""
-
-    def __init__(self, most: int) -> None:
-        self.most, self.count = most, 0
-
-    def add(self, scores: Tensor, labels: Tensor) -> None:
-        if self.count == 0:
-            self.scores = scores.new_empty(self.most, *scores.shape[1:])
-            self.labels = labels.new_empty(self.most, *labels.shape[1:])
-        end = self.count + len(labels)
-        self.scores[self.count : end], self.labels[self.count : end] = scores, labels
-        self.count = end
-
-    def all(self) -> list[tuple[Tensor, Tensor]]:
-        whole = self.count and [(self.scores[: self.count], self.labels[: self.count])]
-        return whole or []  # of a process that had no image
+    score: float | None = None
+    calibration: Calibration | None = None
 
 
 def validate(
@@ -46,7 +28,8 @@ def validate(
     """Test and calibrate at once; where several processes run, each tests its share."""
     if dataset is None:
         return Validation()
-    scored = _Scored(len(dataset))
+    scored = Gathered()
     found = evaluate(model, dataset, loss, batch_size=batch_size, collect=scored.add)
-    gain = fitted_gain(model, [part for parts in everywhere(scored.all()) for part in parts])
-    return Validation(found.accuracy, found.loss, found.reconstruction_mse, gain)
+    calibration = fitted(model, [part for parts in everywhere(scored.rows()) for part in parts])
+    figures = found.accuracy, found.loss, found.reconstruction_mse, found.score
+    return Validation(*figures, calibration)
