@@ -49,8 +49,9 @@ def test_what_it_draws_is_a_function_of_the_generator_alone():
     assert torch.equal(IMAGES, before)
 
 
-def test_a_transform_of_torchvision_draws_for_each_image():
-    found = OwnAugment(Flip(0.5))(IMAGES, seeded())
+@pytest.mark.parametrize("change", [Flip(0.5), nn.Sequential(nn.Identity(), Flip(0.5))])
+def test_a_transform_of_torchvision_draws_for_each_image(change):
+    found = OwnAugment(change)(IMAGES, seeded())
     flipped = [torch.equal(one, old.flip(-1)) for one, old in zip(found, IMAGES, strict=True)]
     assert 5 < sum(flipped) < 35
 

@@ -27,7 +27,8 @@ class OwnAugment:
         self.change = change
         named = getattr(change, "__qualname__", type(change).__qualname__)
         self.name = " ".join(repr(change).split()) if isinstance(change, nn.Module) else named
-        self.for_each = type(change).__module__.partition(".")[0] == "torchvision"
+        parts = change.modules() if isinstance(change, nn.Module) else [change]
+        self.for_each = any(type(part).__module__.startswith("torchvision.") for part in parts)
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         seed = int(torch.randint(2**63 - 1, (), generator=generator))
