@@ -8,6 +8,7 @@ from torch import Tensor
 
 from torchcaps.data import Task
 from torchcaps.models import Model, Output
+from torchcaps.training.gathered import Gathered
 from torchcaps.training.processes import everywhere
 
 SCORES: dict[Task, str] = {"classes": "accuracy", "multilabel": "mean_average_precision"}
@@ -56,18 +57,18 @@ class SeveralClasses(OneClass):
 
     def __init__(self) -> None:
         super().__init__()
-        self.seen: list[tuple[Tensor, Tensor]] = []
+        self.seen = Gathered()
 
     def add(self, model: Model, out: Output, labels: Tensor) -> None:
         self.right += int((model.present(out) == labels.bool()).all(-1).sum())
         self.images += len(labels)
-        self.seen.append((model.probabilities(out).cpu(), labels.cpu()))
+        self.seen.add(model.probabilities(out).cpu(), labels.cpu())
 
     def figures(self) -> tuple[float, float]:
         from torchmetrics.functional.classification import multilabel_average_precision
 
         accuracy, _ = super().figures()
-        seen = [part for parts in everywhere(self.seen) for part in parts]
+        seen = [part for parts in everywhere(self.seen.rows()) for part in parts]
         found, labels = (torch.cat(column) for column in zip(*seen, strict=True))
         shown = labels.any(0)
         if not shown.any():
