@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from torchcaps.data.transforms import affine, random_shift, rotate, shift
+from torchcaps.data.transforms import affine, place, random_shift, rotate, shift
 
 SIZES = st.tuples(st.integers(1, 9), st.integers(1, 9))
 few = settings(max_examples=40, deadline=None)
@@ -29,11 +29,11 @@ def moved(image, right, down):
     return result
 
 
-def by_hand(image, degrees, scale, dx, dy, shear):
+def by_hand(image, degrees, scale, dx, dy, shear, stretch):
     """The docstring's formula, pixel by pixel, in numpy: invert the matrix, blend four pixels."""
     angle = math.radians(degrees)
     turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
-    back = np.linalg.inv(turn @ (scale * np.eye(2)) @ np.array([[1, shear], [0, 1]]))
+    back = np.linalg.inv(turn @ np.diag([scale * stretch, scale]) @ np.array([[1, shear], [0, 1]]))
     height, width = image.shape
     centre = np.array([(width - 1) / 2, (height - 1) / 2])
     result = np.zeros((height, width))
@@ -55,12 +55,13 @@ def by_hand(image, degrees, scale, dx, dy, shear):
     st.floats(-3, 3),
     st.floats(-3, 3),
     st.floats(-1, 1),
+    st.floats(0.4, 2.5),
 )
-def test_affine_is_its_formula(size, degrees, scale, dx, dy, shear):
+def test_affine_is_its_formula(size, degrees, scale, dx, dy, shear, stretch):
     images = noise(*size)
-    result = affine(images, degrees, scale, dx, dy, shear)
+    result = affine(images, degrees, scale, dx, dy, shear, stretch)
     for got, image in zip(result.flatten(0, 1), images.flatten(0, 1), strict=True):
-        expected = by_hand(image.numpy(), degrees, scale, dx, dy, shear)
+        expected = by_hand(image.numpy(), degrees, scale, dx, dy, shear, stretch)
         torch.testing.assert_close(got, expected, atol=1e-10, rtol=0)
 
 
@@ -95,16 +96,16 @@ def test_directions_as_seen_on_the_screen():
     image = torch.zeros(1, 1, 9, 9)
     image[..., 4, 8] = 1  # to the right of the centre
 
-    def place(result):
+    def middle(result):
         return divmod(result.flatten().argmax().item(), 9)
 
-    assert place(image) == (4, 8)
-    assert place(rotate(image, 90)) == (0, 4)  # counter-clockwise: up
-    assert place(shift(image, -3, 0)) == (4, 5)
-    assert place(shift(image, 0, 2)) == (6, 8)
-    assert place(affine(image, scale=0.5)) == (4, 6)
-    assert place(affine(shift(image, -4, 2), shear=1)) == (6, 6)  # 2 down is 2 to the right
-    assert place(affine(image, degrees=90, dx=2)) == (0, 6)  # the shift comes after the turn
+    assert middle(image) == (4, 8)
+    assert middle(rotate(image, 90)) == (0, 4)  # counter-clockwise: up
+    assert middle(shift(image, -3, 0)) == (4, 5)
+    assert middle(shift(image, 0, 2)) == (6, 8)
+    assert middle(affine(image, scale=0.5)) == (4, 6)
+    assert middle(affine(shift(image, -4, 2), shear=1)) == (6, 6)  # 2 down is 2 to the right
+    assert middle(affine(image, degrees=90, dx=2)) == (0, 6)  # the shift comes after the turn
 
 
 def smooth():
@@ -149,7 +150,7 @@ def test_gradients_to_images_and_every_parameter(degrees):
     images = noise(4, 5, channels=1).requires_grad_()
     parameters = (
         tensor(degrees, -23.0), tensor(1.13, 0.87), tensor(0.31, -0.42), tensor(0.23, 0.37),
-        tensor(0.11, -0.17),
+        tensor(0.11, -0.17), tensor(0.9, 1.2),
     )  # fmt: skip
     assert torch.autograd.gradcheck(affine, (images, *parameters))
 
@@ -178,12 +179,28 @@ def test_empty_batches_and_strided_views():
         (noise(4, 4), {"dy": torch.zeros(2, 1)}, r"dy: expected a number .* got shape \(2, 1\)"),
         (noise(4, 4), {"degrees": math.nan}, "degrees: expected finite numbers; got nan; check"),
         (noise(4, 4), {"scale": 0.0}, "scale: expected any number but 0; got 0; use 1"),
+        (noise(4, 4), {"stretch": 0.0}, "stretch: expected any number but 0; got 0; use 1"),
         (noise(4, 4), {"scale": torch.tensor([1.0, 0.0])}, "scale: expected any number but 0"),
     ],
 )
 def test_wrong_arguments_are_named(images, parameters, message):
     with pytest.raises(ValueError, match="affine, " + message):
         affine(images, **parameters)
+
+
+@few
+@given(SIZES, st.integers(1, 12), st.integers(1, 12), st.integers(-9, 9), st.integers(-9, 9))
+def test_placing_moves_whole_pixels_of_any_dtype(size, tall, wide, dx, dy):
+    images = (noise(*size) * 200 + 1).byte()
+    placed = place(images, (tall, wide), torch.tensor([dx, dx]), torch.tensor([dy, dy]))
+    assert placed.dtype == torch.uint8
+    top, left = (tall - size[0]) // 2 + dy, (wide - size[1]) // 2 + dx
+    for row in range(tall):
+        for column in range(wide):
+            y, x = row - top, column - left
+            within = 0 <= y < size[0] and 0 <= x < size[1]
+            wanted = images[:, :, y, x] if within else torch.zeros_like(images[:, :, 0, 0])
+            assert torch.equal(placed[:, :, row, column], wanted)
 
 
 @few

@@ -11,6 +11,7 @@ import torchcaps as tc
 from torchcaps.data import ImageDataset, match_classes
 from torchcaps.models import Output
 from torchcaps.training import Recipe, evaluate
+from torchcaps.training.class_metrics import HighestScores
 
 NAMES = ("left", "right", "never")
 
@@ -166,3 +167,17 @@ def test_damaged_thresholds_are_refused(tmp_path):
         (tmp_path / "config.json").write_text(json.dumps(changed))
         with pytest.raises(ValueError, match=said):
             tc.load_model(tmp_path)
+
+
+def test_the_highest_scores_are_compared_with_as_many_classes():
+    highest = HighestScores()
+    scores = torch.tensor([[9.0, 7, 1, 0], [9.0, 1, 7, 0], [-3.0, -2, -1, -4]])
+    labels = torch.tensor([[1, 1, 0, 0], [1, 1, 0, 0], [1, 0, 0, 1]])
+    highest.add(scores[:2], labels[:2])
+    highest.add(scores[2:], labels[2:])
+    assert highest.figures() == {"top 2 exact match": 1 / 3, "top 2 per class": 3 / 6}
+    highest.add(scores[:1], torch.tensor([[1, 0, 0, 0]]))
+    assert highest.figures() == {}  # of images of one and of two classes there is no K
+    none = HighestScores()
+    none.add(scores, torch.zeros_like(labels))
+    assert none.figures() == {}

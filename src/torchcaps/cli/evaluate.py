@@ -15,7 +15,7 @@ from torchcaps.machine import resolve_device
 from torchcaps.models import Model, load_model
 from torchcaps.options import check_sizes
 from torchcaps.training import Evaluation, Recipe, evaluate
-from torchcaps.training.class_metrics import metrics_of
+from torchcaps.training.class_metrics import HighestScores, metrics_of
 
 _SHOWN = 12  # classes whose confusion matrix is as wide as a terminal
 
@@ -39,12 +39,18 @@ def run(options: Namespace) -> None:
     batch_size = usual if options.batch_size is None else options.batch_size
     check_sizes("evaluate", **{"--batch-size": batch_size})
     turn = (lambda images: rotate(images, options.rotate)) if options.rotate else None
-    metrics = metrics_of(model)
+    metrics, highest = metrics_of(model), HighestScores()
+    several = model.task == "multilabel"
     result = evaluate(
-        model, dataset, model.make_loss(), transform=turn, batch_size=batch_size, metrics=metrics
+        model,
+        dataset,
+        model.make_loss(),
+        transform=turn,
+        batch_size=batch_size,
+        metrics=metrics,
+        collect=highest.add if several else None,
     )
     found = {name: value.tolist() for name, value in metrics.compute().items()}
-    several = model.task == "multilabel"
     rows = (_rows_of_several if several else _rows)(model, found)
     if recipe is None:
         _say(f"{options.model} does not say what it was trained on; tested on {data}")
@@ -52,13 +58,15 @@ def run(options: Namespace) -> None:
         trained, tested = _place(recipe.data, recipe.root), _place(data, root)
         _say(f"trained on {trained}, tested on {tested}, whose classes have the same names")
     if options.json:
-        print(json.dumps({**result._asdict(), **found, "classes": rows}))
+        exact = {name.replace(" ", "_"): share for name, share in highest.figures().items()}
+        print(json.dumps({**result._asdict(), **exact, **found, "classes": rows}))
         return
     figures = _figures_of_several(result, rows) if several else _figures(result)
     figures["calibration error"] = f"{found['calibration_error']:.4f}"
     table = Table("model", "images", *figures)
     table.add_row(model.name, f"{result.images:,} of {data}, {options.split}", *figures.values())
-    Console().print(table, _table_of_several(rows) if several else _class_table(rows))
+    exact = [f"{name}: {share:.2%}" for name, share in highest.figures().items()]
+    Console().print(table, *exact, _table_of_several(rows) if several else _class_table(rows))
 
 
 def _figures(result: Evaluation) -> dict[str, str]:

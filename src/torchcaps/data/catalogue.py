@@ -16,6 +16,10 @@ for _name, (_loader, _about) in {
     "folder": ("folder:folder", "Your pictures, in --root: one folder for each class."),
     "arrays": ("arrays:arrays", "Your images, signals or volumes: one .npz file, in --root."),
     "mnist": ("mnist:mnist", "Handwritten digits of 28x28 pixels; 11 MB, fetched once."),
+    "multimnist": (
+        "multimnist:multimnist",
+        "Two overlapping digits of MNIST, 36x36; made from its files.",
+    ),
     "fashion_mnist": ("mnist:fashion_mnist", "Clothes, 28x28 pixels; 30 MB, fetched once."),
 }.items():
     DATASETS.add_lazy(_name, _about, lambda loader=_loader: imported(f"torchcaps.data.{loader}"))

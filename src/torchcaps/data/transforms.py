@@ -33,28 +33,56 @@ def affine(
     dx: Number = 0.0,
     dy: Number = 0.0,
     shear: Number = 0.0,
+    stretch: Number = 1.0,
 ) -> Tensor:
     """Shear, then scale, then rotate about the centre, then shift: out = R S K in + (dx, dy).
 
-        K = [1 shear; 0 1]    S = scale I    R = [cos sin; -sin cos]    bilinear, zero padding
+        K = [1 shear; 0 1]    S = scale [stretch 0; 0 1]    R = [cos sin; -sin cos]
+        bilinear, zero padding
 
     images: floating [B,C,H,W], any H and W. Every other argument is a number, or a tensor [B]:
     degrees: counter-clockwise on the screen.   scale: above 1 makes things larger.
     dx, dy: pixels right and down.              shear: pixels to the right for each pixel down.
+    stretch: above 1 makes things wider, and not higher.
     Returns [B,C,H,W] in the dtype of `images`, with gradients to the images and every tensor.
     Shifts by whole pixels and turns by 90 degrees (H = W) are exact.
 
     ValueError: images of another rank or dtype, a parameter of another shape, a parameter that
-    is not finite, a scale of 0.
+    is not finite, a scale or stretch of 0.
     """
     _check_images(images)
     half = images.dtype in (torch.float16, torch.bfloat16)
     work = images.float() if half else images
-    given = {"degrees": degrees, "scale": scale, "dx": dx, "dy": dy, "shear": shear}
+    given = {
+        "degrees": degrees,
+        "scale": scale,
+        "dx": dx,
+        "dy": dy,
+        "shear": shear,
+        "stretch": stretch,
+    }
     values = {name: _parameter(name, value, work) for name, value in given.items()}
-    if bool((values["scale"] == 0).any()):
-        raise ValueError("affine, scale: expected any number but 0; got 0; use 1 for no change")
+    for name in ("scale", "stretch"):
+        if bool((values[name] == 0).any()):
+            raise ValueError(
+                f"affine, {name}: expected any number but 0; got 0; use 1 for no change"
+            )
     return _sample(work, *_sources(work, **values)).to(images.dtype)
+
+
+def place(images: Tensor, size: tuple[int, int], dx: Tensor, dy: Tensor) -> Tensor:
+    """The images [B,C,H,W] of any dtype in the middle of canvases [B,C,*size] of 0, moved by whole
+    pixels dx to the right and dy down, integers [B]; what is outside is cut off."""
+    height, width = images.shape[-2:]
+    rows, columns = (  # of the image, for each of the canvas
+        torch.arange(large, device=images.device) - (large - small) // 2 - move[:, None]
+        for large, small, move in ((size[0], height, dy), (size[1], width, dx))
+    )
+    each = torch.arange(len(images), device=images.device)[:, None, None]
+    down, right = rows.clamp(0, height - 1), columns.clamp(0, width - 1)
+    moved = images[each, :, down[:, :, None], right[:, None, :]].permute(0, 3, 1, 2)  # [b h w c]
+    within = (rows == down)[:, None, :, None] & (columns == right)[:, None, None, :]
+    return moved * within
 
 
 def random_shift(
@@ -78,14 +106,9 @@ def random_shift(
         )
     count, _, height, width = images.shape
     drawn_on = generator.device if generator is not None else images.device
-    start = torch.randint(
-        0, 2 * max_pixels + 1, (2, count, 1), generator=generator, device=drawn_on
-    ).to(images.device)
-    rows = start[0] + torch.arange(height, device=images.device)
-    columns = start[1] + torch.arange(width, device=images.device)
-    each = torch.arange(count, device=images.device)[:, None, None]
-    framed = pad(images, (max_pixels,) * 4)
-    moved = framed[each, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)  # [b h w c]
+    start = torch.randint(0, 2 * max_pixels + 1, (2, count), generator=generator, device=drawn_on)
+    down, right = (max_pixels - start).to(images.device)
+    moved = place(images, (height, width), right, down)
     if not subpixel:
         return moved
     dx, dy = torch.rand((2, count), generator=generator, device=drawn_on).to(images) - 0.5
@@ -93,7 +116,13 @@ def random_shift(
 
 
 def _sources(
-    images: Tensor, degrees: Tensor, scale: Tensor, dx: Tensor, dy: Tensor, shear: Tensor
+    images: Tensor,
+    degrees: Tensor,
+    scale: Tensor,
+    dx: Tensor,
+    dy: Tensor,
+    shear: Tensor,
+    stretch: Tensor,
 ) -> tuple[Tensor, Tensor]:
     """Where each output pixel comes from, centred x and y [B,H,W]: in = K' S' R' (out - shift)."""
     height, width = images.shape[-2:]
@@ -103,7 +132,7 @@ def _sources(
     cos, sin = _cos_sin(degrees[:, None, None])
     scale, shear = scale[:, None, None], shear[:, None, None]
     turned_x, turned_y = (cos * x - sin * y) / scale, (sin * x + cos * y) / scale
-    return turned_x - shear * turned_y, turned_y
+    return turned_x / stretch[:, None, None] - shear * turned_y, turned_y
 
 
 def _cos_sin(degrees: Tensor) -> tuple[Tensor, Tensor]:

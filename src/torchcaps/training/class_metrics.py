@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from torch import Tensor
+
 from torchcaps.models import Model
 
 
@@ -61,6 +63,38 @@ def multilabel_metrics(thresholds: Sequence[float]) -> Any:
         },
         compute_groups=False,
     )
+
+
+class HighestScores:
+    """How many of the K classes of an image have its K highest scores, whatever the thresholds:
+    both figures published of MultiMNIST (K = 2). `add` is for `evaluate`'s `collect`.
+
+        exact match: all K of an image (Sabour et al. 2017)
+        per class: the mean share of the K (Mazzia et al. 2021), which is higher
+    """
+
+    def __init__(self) -> None:
+        self.exact = self.found = self.images = 0
+        self.counts: set[int] = set()
+
+    def add(self, scores: Tensor, labels: Tensor) -> None:
+        """Scores `[B, J]` and labels `[B, J]` of 0 and 1."""
+        counts = labels.sum(1)
+        rank = scores.argsort(1, descending=True).argsort(1)
+        found = (labels.bool() & (rank < counts[:, None])).sum(1)
+        self.exact += int((found == counts).sum())
+        self.found += int(found.sum())
+        self.images += len(labels)
+        self.counts.update(counts.tolist())
+
+    def figures(self) -> dict[str, float]:
+        """Both by name, such as "top 2 exact match"; empty unless all images have as many classes,
+        at least one."""
+        if len(self.counts) != 1 or 0 in self.counts:
+            return {}
+        (k,) = self.counts
+        exact, each = self.exact / self.images, self.found / (k * self.images)
+        return {f"top {k} exact match": exact, f"top {k} per class": each}
 
 
 def metrics_of(model: Model) -> Any:
