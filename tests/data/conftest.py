@@ -45,9 +45,9 @@ def small_fashion(tmp_path, write_idx):
 
 @pytest.fixture
 def small_mnist(tmp_path, write_idx):
-    """A data root with 240 training and 40 test images of the size of MNIST, all different."""
+    """A data root with 420 training and 70 test images of the size of MNIST, all different."""
     random = np.random.default_rng(0)
-    for part, count in (("train", 240), ("t10k", 40)):
+    for part, count in (("train", 420), ("t10k", 70)):
         images = np.pad(random.integers(0, 256, (count, 20, 20)), ((0, 0), (4, 4), (4, 4)))
         write_idx(tmp_path / "mnist" / f"{part}-images-idx3-ubyte.gz", images)
         write_idx(tmp_path / "mnist" / f"{part}-labels-idx1-ubyte.gz", np.arange(count) % 10)

@@ -19,7 +19,10 @@ def source(request):
         "fashion_mnist": lambda: request.getfixturevalue("small_fashion"),
         "folder": lambda: request.getfixturevalue("picture_folder"),
         "mnist": lambda: request.getfixturevalue("mnist_root"),
-        "multimnist": lambda: request.getfixturevalue("small_mnist"),
+        **dict.fromkeys(
+            ("affine_mnist", "multimnist", "rotated_mnist"),
+            lambda: request.getfixturevalue("small_mnist"),
+        ),
     }
     return request.param, roots[request.param]()
 

@@ -65,8 +65,10 @@ def run(options: Namespace) -> None:
     figures["calibration error"] = f"{found['calibration_error']:.4f}"
     table = Table("model", "images", *figures)
     table.add_row(model.name, f"{result.images:,} of {data}, {options.split}", *figures.values())
-    exact = [f"{name}: {share:.2%}" for name, share in highest.figures().items()]
-    Console().print(table, *exact, _table_of_several(rows) if several else _class_table(rows))
+    exact = ", ".join(f"{name} {share:.2%}" for name, share in highest.figures().items())
+    Console().print(
+        table, *filter(None, [exact]), _table_of_several(rows) if several else _class_table(rows)
+    )
 
 
 def _figures(result: Evaluation) -> dict[str, str]:

@@ -20,6 +20,14 @@ for _name, (_loader, _about) in {
         "multimnist:multimnist",
         "Two overlapping digits of MNIST, 36x36; made from its files.",
     ),
+    "affine_mnist": (
+        "moved_mnist:affine_mnist",
+        "MNIST on 40x40, under affine maps; made from its files.",
+    ),
+    "rotated_mnist": (
+        "moved_mnist:rotated_mnist",
+        "MNIST, each rotated by any angle; made from its files.",
+    ),
     "fashion_mnist": ("mnist:fashion_mnist", "Clothes, 28x28 pixels; 30 MB, fetched once."),
 }.items():
     DATASETS.add_lazy(_name, _about, lambda loader=_loader: imported(f"torchcaps.data.{loader}"))

@@ -56,6 +56,13 @@ def mnist(split: str, root: Root) -> ImageDataset:
     return _cut(ImageDataset(images, labels, _MNIST_CLASSES, name="mnist", split=split))
 
 
+def mnist_parts(split: str, root: Root) -> list[ImageDataset]:
+    """This split of `mnist`; of "train+validation" both, so that what is made of one of them at
+    random is the same whichever is asked for."""
+    parts = ("train", "validation") if split == "train+validation" else (split,)
+    return [mnist(part, root) for part in parts]
+
+
 def mnist_on_disk(split: str, root: Root = None) -> bool:
     """Whether the files of this split are in `root`/mnist/; nothing is downloaded."""
     files = _FILES["test" if split == "test" else "train"]

@@ -10,7 +10,7 @@ from torch.nn.functional import one_hot
 
 from .counter import uniforms
 from .dataset import ImageDataset
-from .mnist import mnist
+from .mnist import mnist_parts
 from .read_dataset import ReadDataset
 from .registry import Root
 from .transforms import place
@@ -54,7 +54,7 @@ def overlay(laid: Tensor) -> Tensor:
 
 
 def draw_pairs(
-    labels: Tensor, partners: int, *, shift: int, seed: int, streams: tuple[int, int] = (1, 2)
+    labels: Tensor, partners: int, *, shift: int, seed: int, streams: tuple[int, int]
 ) -> Tensor:
     """Pairs int32 [partners * M, 2, 3] of M digits with these labels, see `MultiMnist`.
 
@@ -109,13 +109,15 @@ def multimnist(
                 f"load_dataset 'multimnist', {name}: expected {low} to {high}; got {value}; "
                 f"leave {name} out for the usual one"
             )
-    digits, pairs, labels, classes, before = [], [], [], (), 0
-    for part in ("train", "validation") if split == "train+validation" else (split,):
-        held = mnist(part, root)
-        drawn = draw_pairs(held.labels, partners, shift=shift, seed=seed, streams=_STREAMS[part])
-        both = held.labels[drawn[..., 0].long()]
+    digits, pairs, labels, before = [], [], [], 0
+    parts = mnist_parts(split, root)
+    for held in parts:
+        streams = _STREAMS[held.split]
+        drawn = draw_pairs(held.labels, partners, shift=shift, seed=seed, streams=streams)
+        labels.append(one_hot(held.labels[drawn[..., 0].long()], held.num_classes).sum(1))
         drawn[..., 0] += before
         digits, pairs = [*digits, held.images], [*pairs, drawn]
-        labels.append(one_hot(both, held.num_classes).sum(1))
-        classes, before = held.classes, before + len(held)
-    return MultiMnist(torch.cat(digits), torch.cat(pairs), torch.cat(labels), classes, split)
+        before += len(held)
+    return MultiMnist(
+        torch.cat(digits), torch.cat(pairs), torch.cat(labels), parts[0].classes, split
+    )
