@@ -55,6 +55,57 @@ def small_mnist(tmp_path, write_idx):
 
 
 @pytest.fixture
+def write_norb():
+    """Write images [N,2,96,96], labels and info [N,4] as the three files of a part of smallNORB."""
+    names = {
+        "train": "smallnorb-5x46789x9x18x6x2x96x96-training",
+        "test": "smallnorb-5x01235x9x18x6x2x96x96-testing",
+    }
+
+    def matrix(path, values, magic, dtype):
+        values = np.asarray(values)
+        sizes = (*values.shape, 1, 1)[: max(3, values.ndim)]
+        head = struct.pack(f"<{2 + len(sizes)}i", magic, values.ndim, *sizes)
+        path.write_bytes(head + values.astype(dtype).tobytes())
+
+    def write(root, part, images, labels, info):
+        folder = root / "smallnorb"
+        folder.mkdir(exist_ok=True)
+        matrix(folder / f"{names[part]}-dat.mat", images, 0x1E3D4C55, "<u1")
+        matrix(folder / f"{names[part]}-cat.mat", labels, 0x1E3D4C54, "<i4")
+        matrix(folder / f"{names[part]}-info.mat", info, 0x1E3D4C54, "<i4")
+
+    return write
+
+
+@pytest.fixture
+def small_norb(tmp_path, write_norb):
+    """A data root with one image from each of 162 viewpoints in each part of smallNORB, whose first
+    pixel is the elevation and whose last the azimuth / 10."""
+    random = np.random.default_rng(0)
+    info = np.array([(k % 5, k % 9, k % 18 * 2, k % 6) for k in range(162)])
+    info[:, 1] = np.arange(162) // 18
+    for part in ("train", "test"):
+        images = random.integers(0, 256, (162, 2, 96, 96))
+        images[:, :, 0, 0], images[:, :, -1, -1] = info[:, 1, None], info[:, 2, None]
+        write_norb(tmp_path, part, images, np.arange(162) % 5, info)
+    return tmp_path
+
+
+@pytest.fixture
+def small_cifar(tmp_path):
+    """A data root with five files of 20 training pictures and one of 20 test pictures."""
+    random = np.random.default_rng(0)
+    folder = tmp_path / "cifar10" / "cifar-10-batches-bin"
+    folder.mkdir(parents=True)
+    for name in (*(f"data_batch_{k}" for k in range(1, 6)), "test_batch"):
+        records = random.integers(0, 256, (20, 3073), dtype=np.uint8)
+        records[:, 0] = np.arange(20) % 10
+        (folder / f"{name}.bin").write_bytes(records.tobytes())
+    return tmp_path
+
+
+@pytest.fixture
 def write_pictures():
     """Write PNGs of one grey level each: write_pictures(folder, [10, 20]) -> 000.png, 001.png."""
 

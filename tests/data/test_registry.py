@@ -14,6 +14,7 @@ def source(request):
     """Every registered dataset with files to read; a new one must be given a root here."""
     roots = {
         "arrays": lambda: request.getfixturevalue("signals_file"),
+        "cifar10": lambda: request.getfixturevalue("small_cifar"),
         "digits": lambda: None,
         "faces": lambda: None,
         "fashion_mnist": lambda: request.getfixturevalue("small_fashion"),
@@ -23,6 +24,7 @@ def source(request):
             ("affine_mnist", "multimnist", "rotated_mnist"),
             lambda: request.getfixturevalue("small_mnist"),
         ),
+        "smallnorb": lambda: request.getfixturevalue("small_norb"),
     }
     return request.param, roots[request.param]()
 

@@ -29,6 +29,13 @@ for _name, (_loader, _about) in {
         "MNIST, each rotated by any angle; made from its files.",
     ),
     "fashion_mnist": ("mnist:fashion_mnist", "Clothes, 28x28 pixels; 30 MB, fetched once."),
+    "smallnorb": (
+        "smallnorb:smallnorb",
+        "Toys from two cameras, 162 viewpoints; 250 MB, fetched once.",
+    ),
+    "cifar10": ("cifar10:cifar10", "Colour pictures of ten kinds, 32x32; 170 MB, fetched once."),
+    "affnist": ("affnist:affnist", "MNIST, affinely transformed (Tieleman), 40x40; fetched once."),
+    "svhn": ("svhn:svhn", "House numbers in colour, 32x32; 250 MB, fetched once."),
 }.items():
     DATASETS.add_lazy(_name, _about, lambda loader=_loader: imported(f"torchcaps.data.{loader}"))
 

@@ -29,7 +29,7 @@ def read_idx(path: str | Path, axes: int) -> Tensor:
     path = Path(path)
     head = 4 + 4 * axes
     try:
-        with _open(path) as file:
+        with unzipped(path) as file:
             data = file.read(head)
             shape = _shape(path, data, axes)
             data += file.read(math.prod(shape) + 1)  # one more: a longer file is damaged too
@@ -41,7 +41,7 @@ def read_idx(path: str | Path, axes: int) -> Tensor:
     return torch.frombuffer(bytearray(data), dtype=torch.uint8, offset=head).reshape(shape)
 
 
-def _open(path: Path) -> BufferedIOBase:
+def unzipped(path: Path) -> BufferedIOBase:
     """The content, unzipped where it is gzip (told by its first bytes; its CRC is checked)."""
     with open(path, "rb") as file:
         zipped = file.read(2) == _GZIP_MAGIC
