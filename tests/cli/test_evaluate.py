@@ -4,7 +4,9 @@ import json
 import os
 from pathlib import Path
 from shutil import copytree
+from typing import Any
 
+import numpy
 import pytest
 import torch
 from PIL import Image
@@ -253,3 +255,27 @@ def test_a_missing_model_is_named_without_asking_a_network(refused, folder):
     assert text.endswith(
         f"got '{folder}', which is no folder here and could not be fetched; check the path"
     )
+
+
+def test_images_of_two_classes_have_the_figures_of_the_two_highest_scores(cli, tmp_path):
+    pairs = torch.tensor([[0, 1], [0, 2], [1, 2]]).repeat(40, 1)
+    labels = torch.zeros(len(pairs), 3, dtype=torch.long).scatter_(1, pairs, 1)
+    images = (labels.repeat_interleave(4, 1)[:, None, :, None] * 0.9).expand(-1, 1, 12, 12)
+    arrays: dict[str, Any] = {}
+    for part in ("train", "val", "test"):
+        arrays |= {f"{part}_images": images.numpy(), f"{part}_labels": labels.numpy()}
+    numpy.savez(tmp_path / "pairs.npz", **arrays)
+    recipe = Recipe(
+        model="cnn", data="arrays", root=str(tmp_path / "pairs.npz"), epochs=20, batch_size=16,
+        precision="fp32", model_options={"hidden": 16},
+    )  # fmt: skip
+    run = train(recipe, tmp_path / "run", quiet=True)
+    said = json.loads(cli("evaluate", run, "--json").out)
+    assert said["top_2_exact_match"] > 0.9
+    assert said["top_2_per_class"] >= said["top_2_exact_match"]
+    text = cli("evaluate", run).out
+    assert f"top 2 exact match {said['top_2_exact_match']:.2%}, top 2 per class" in text
+
+
+def test_images_of_one_class_have_no_such_figures(cli, trained):
+    assert "top" not in cli("evaluate", trained, "--json").out

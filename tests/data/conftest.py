@@ -106,6 +106,35 @@ def small_cifar(tmp_path):
 
 
 @pytest.fixture
+def small_svhn(tmp_path):
+    """A data root with 100 training, 30 extra and 20 test images of SVHN's files."""
+    savemat = pytest.importorskip("scipy.io").savemat
+    random = np.random.default_rng(0)
+    (tmp_path / "svhn").mkdir()
+    for part, count in (("train", 100), ("extra", 30), ("test", 20)):
+        pixels = random.integers(0, 256, (32, 32, 3, count), dtype=np.uint8)
+        labels = np.arange(count, dtype=np.uint8)[:, None] % 10 + 1
+        savemat(tmp_path / "svhn" / f"{part}_32x32.mat", {"X": pixels, "y": labels})
+    return tmp_path
+
+
+@pytest.fixture
+def small_affnist(tmp_path):
+    """A data root with 32 batches of 12, 10 and 11 images in the folders of affNIST."""
+    savemat = pytest.importorskip("scipy.io").savemat
+    random = np.random.default_rng(0)
+    for part, count in (("training", 12), ("validation", 10), ("test", 11)):
+        folder = tmp_path / "affnist" / f"{part}_batches"
+        folder.mkdir(parents=True)
+        for k in range(1, 33):
+            pixels = random.integers(0, 256, (1600, count), dtype=np.uint8)
+            labels = np.arange(count, dtype=np.uint8)[None] % 10
+            data = {"image": pixels, "label_int": labels}
+            savemat(folder / f"{k}.mat", {"affNISTdata": data}, do_compression=True)
+    return tmp_path
+
+
+@pytest.fixture
 def write_pictures():
     """Write PNGs of one grey level each: write_pictures(folder, [10, 20]) -> 000.png, 001.png."""
 

@@ -13,6 +13,7 @@ from torchcaps.data.splits import SPLITS
 def source(request):
     """Every registered dataset with files to read; a new one must be given a root here."""
     roots = {
+        "affnist": lambda: request.getfixturevalue("small_affnist"),
         "arrays": lambda: request.getfixturevalue("signals_file"),
         "cifar10": lambda: request.getfixturevalue("small_cifar"),
         "digits": lambda: None,
@@ -25,6 +26,7 @@ def source(request):
             lambda: request.getfixturevalue("small_mnist"),
         ),
         "smallnorb": lambda: request.getfixturevalue("small_norb"),
+        "svhn": lambda: request.getfixturevalue("small_svhn"),
     }
     return request.param, roots[request.param]()
 

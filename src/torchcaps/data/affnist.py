@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
 from zipfile import BadZipFile, ZipFile
 
 import numpy as np
@@ -63,7 +62,7 @@ def affnist(split: str, root: Root, *, batches: int = BATCHES) -> ImageDataset:
     return ImageDataset(images, labels, tuple("0123456789"), name="affnist", split=split)
 
 
-def _files(folder: Path, part: str, names: list[str]) -> Iterator[tuple[Path | BinaryIO, str]]:
+def _files(folder: Path, part: str, names: list[str]) -> Iterator[tuple[Path | BytesIO, str]]:
     """Each of these files of a part, and what errors call it."""
     unpacked = folder / part
     if unpacked.is_dir():
@@ -94,7 +93,7 @@ def _member(archive: Path, name: str) -> bytes:
         ) from None
 
 
-def _batch(file: Path | BinaryIO, where: str) -> tuple[Tensor, Tensor]:
+def _batch(file: Path | BytesIO, where: str) -> tuple[Tensor, Tensor]:
     """Images [N,1,40,40] and labels [N] of a batch: its affNISTdata has the pixels of an image row
     by row in a column of `image`, and `label_int`."""
     data = read_mat(file, where).get("affNISTdata")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from torchcaps.quoting import cut
 
 
-def read_mat(file: Path | BinaryIO, where: str) -> dict[str, Any]:
+def read_mat(file: Path | BytesIO, where: str) -> dict[str, Any]:
     """The variables of a file by name; structures are objects with their fields as attributes.
 
     ValueError, beginning with `where`: scipy is not installed, or the file cannot be read.
@@ -34,12 +35,14 @@ def read_mat(file: Path | BinaryIO, where: str) -> dict[str, Any]:
 def numbers(value: Any, where: str, shape: tuple[int | None, ...], dtype: type) -> np.ndarray:
     """`value` itself. ValueError unless it is an array of this shape, None being any size, and
     this type or one below it."""
-    found = getattr(value, "shape", None)
-    fits = isinstance(value, np.ndarray) and np.issubdtype(value.dtype, dtype)
-    if fits and len(value.shape) == len(shape):
-        if all(want in (None, got) for want, got in zip(shape, value.shape, strict=True)):
-            return value
+    found = getattr(value, "shape", ())
+    fits = len(found) == len(shape) and all(
+        want in (None, got) for want, got in zip(shape, found, strict=True)
+    )
+    if fits and np.issubdtype(value.dtype, dtype):
+        return value
     raise ValueError(
         f"{where}: expected {dtype.__name__} of shape {list(shape)}; got "
-        f"{getattr(value, 'dtype', type(value).__name__)} of shape {found}; fetch the file again"
+        f"{getattr(value, 'dtype', type(value).__name__)} of shape {list(found)}; fetch the file "
+        "again"
     )
