@@ -25,19 +25,22 @@ def test_images_are_reduced_by_means_over_areas(small_norb):
     assert torch.equal(half.labels, whole.labels)
 
 
-def test_the_middle_is_cut_out_for_the_test_and_any_place_for_training(small_norb):
-    whole = load_dataset("smallnorb", "test", small_norb)
-    cut = load_dataset("smallnorb", "test", small_norb, crop=32)
-    assert torch.equal(cut.images, whole.images[..., 8:40, 8:40])
-    whole = load_dataset("smallnorb", "train", small_norb)
-    cut = load_dataset("smallnorb", "train", small_norb, crop=32)
+@pytest.mark.parametrize("side", [32, 31])
+def test_the_middle_is_cut_out_for_the_test_and_any_place_for_training(small_norb, side):
+    free = 48 - side
+    whole = load_dataset("smallnorb", "test", small_norb).images
+    cut = load_dataset("smallnorb", "test", small_norb, crop=side).images
+    start = (free + 1) // 2
+    assert torch.equal(cut, whole[..., start : start + side, start : start + side])
+    whole = load_dataset("smallnorb", "train", small_norb).images
+    cut = load_dataset("smallnorb", "train", small_norb, crop=side).images
     corners = []
-    for small, large in zip(cut.images, whole.images, strict=True):
-        windows = large.unfold(1, 32, 1).unfold(2, 32, 1)  # [2, 17, 17, 32, 32]
+    for small, large in zip(cut, whole, strict=True):
+        windows = large.unfold(1, side, 1).unfold(2, side, 1)  # [2, free + 1, free + 1, side, side]
         (corner,) = (windows == small[:, None, None]).all(-1).all(-1).all(0).nonzero()
         corners.append(corner)
-    assert torch.stack(corners).amin() == 0
-    assert torch.stack(corners).amax() == 16
+    assert torch.stack(corners).amin(0).tolist() == [0, 0]
+    assert torch.stack(corners).amax(0).tolist() == [free, free]
 
 
 @pytest.mark.parametrize(

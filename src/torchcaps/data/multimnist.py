@@ -94,7 +94,8 @@ def multimnist(
         cut; 6 is that of the authors' program, at which up to 2 pixels of the 28 are.
     partners: pairs of each digit, 1 to 1,000. With 1 there are 55,000 train, 5,000 validation and
         10,000 test pairs; 1,000 partners are the paper's 60 and 10 million. Images are made batch
-        by batch; the labels and the list of pairs take 104 bytes a pair.
+        by batch; the labels and the list of pairs take 104 bytes a pair, and four times as much
+        while they are drawn.
     seed: of the pairs.
 
     Pair k of a split is a function of seed, shift and k. Both its digits are of that split of

@@ -133,12 +133,13 @@ def _read(path: Path, count: int, chosen: Tensor, channels: int, size: int) -> T
 def _cropped(images: Tensor, side: int, numbers: Tensor | None) -> Tensor:
     """The middle [N,C,side,side] of each image, or a place drawn by its number."""
     free = images.shape[-1] - side
+    middle = -(-free // 2)  # as `place` has it
     if numbers is None:
-        corner = torch.full((len(images), 2), free // 2)
+        corner = torch.full((len(images), 2), middle)
     else:
         drawn = uniforms(0, _CROP_STREAM, 0, int(numbers.max()) + 1, 2)[numbers]
         corner = (drawn.double() * (free + 1)).long()
-    x, y = (free // 2 - corner).unbind(1)  # to where it goes from the middle
+    x, y = (middle - corner).unbind(1)  # to where it goes from the middle
     return place(images, (side, side), x, y)
 
 
