@@ -16,6 +16,8 @@ from torchcaps.training import Recipe
 from torchcaps.training.run_folder import CONFIG, read_metrics
 
 RUNS = Path("runs")
+# Side by side these show what the page is about; the others are shown when they are named.
+FIRST = ("equivariant_capsnet", "capsnet_small", "cnn")
 
 
 class _Run(NamedTuple):
@@ -95,7 +97,7 @@ def _finished(root: Path) -> list[_Run]:
 def _pretrained() -> list[_Run]:
     """The networks that come with the package, the data to prefer first."""
     data = ["mnist", "digits"] if mnist_on_disk("test") else ["digits"]
-    names = [name for each in data for name in list_pretrained() if name.endswith(f".{each}")]
+    names = [f"{model}.{each}" for each in data for model in FIRST]
     return [_Run(Path(name), recipe_of(Path(name)), 0.0) for name in names]
 
 
