@@ -7,8 +7,8 @@ from torchcaps.analysis.robustness.spatial_attack import spatial_attack
 from torchcaps.data import ImageDataset
 
 WRONG = (
-    "spatial_attack, grid: expected values for some of degrees, scale, dx, dy, shear, stretch; got {}; "
-    "give some, such as degrees=(-30, 0, 30)"
+    "spatial_attack, grid: expected values for some of degrees, scale, dx, dy, shear, stretch; "
+    "got {}; give some, such as degrees=(-30, 0, 30)"
 )
 SIDEWAYS = {"dx": (0, -1, 1)}
 
