@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     from .classes import match_classes
     from .dataset import ImageDataset, SignalDataset
     from .registry import load_dataset
+    from .segmentation import SegmentationDataset
 
 __all__ = [
     "Augmentation",
     "ImageDataset",
+    "SegmentationDataset",
     "SignalDataset",
     "arrays",
     "digits",
@@ -33,6 +35,7 @@ __getattr__, __dir__ = lazy_names(
     {
         "Augmentation": "torchcaps.data.augmentation:Augmentation",
         "ImageDataset": "torchcaps.data.dataset:ImageDataset",
+        "SegmentationDataset": "torchcaps.data.segmentation:SegmentationDataset",
         "SignalDataset": "torchcaps.data.dataset:SignalDataset",
         "arrays": "torchcaps.data.arrays",
         "digits": "torchcaps.data.digits",

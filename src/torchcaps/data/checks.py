@@ -67,10 +67,38 @@ def check_labels(labels: Tensor, count: int, classes: tuple[str, ...], name: str
             f"{where} one for each of the {count} images, [{count}]; got shape "
             f"{tuple(labels.shape)}; give every image one label"
         )
+    _check_numbers(labels, classes, f"ImageDataset {name!r}")
+
+
+def check_masks(masks: Tensor, images: Tensor, classes: tuple[str, ...], name: str) -> None:
+    """Raise a ValueError unless masks are integers [N,*size], a class for each pixel of images or
+    volumes [N,C,*size]."""
+    where = f"SegmentationDataset {name!r}"
+    expected = (len(images), *images.shape[2:])
+    if masks.shape != expected:
+        raise ValueError(
+            f"{where}, labels: expected a class for each pixel, {[*expected]}; got shape "
+            f"{tuple(masks.shape)}; give every image a mask of its size, without channels"
+        )
+    if images.isnan().any():
+        raise ValueError(
+            f"{where}, images: expected finite numbers; got NaN; cut images and masks alike"
+        )
+    if len(classes) < 2:
+        raise ValueError(
+            f"{where}, classes: expected the background and at least one region; got "
+            f"{listed(classes) or 'none'}; name class 0, the background, too"
+        )
+    _check_numbers(masks, classes, where)
+
+
+def _check_numbers(labels: Tensor, classes: tuple[str, ...], whose: str) -> None:
+    """Raise a ValueError unless classes have different names, and labels are numbers of them."""
+    where = f"{whose}, labels: expected"
     if len(set(classes)) < len(classes):
         twice = {name for name in classes if classes.count(name) > 1}
         raise ValueError(
-            f"ImageDataset {name!r}, classes: expected different names; got {listed(twice)} more "
+            f"{whose}, classes: expected different names; got {listed(twice)} more "
             "than once; labels are matched to models by these names: rename them"
         )
     if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
