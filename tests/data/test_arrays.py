@@ -158,7 +158,7 @@ def test_the_number_of_classes_is_that_of_all_parts(path):
         ({"values": numbers(2, 9) > 3}, "expected numbers; got bool"),
         ({"values": numbers(1, 9)[:5]}, "expected as many as labels, 12; got 5"),
         ({"labels": LABELS.astype(float)}, r"train_y: expected a whole number .*; got float64"),
-        ({"labels": np.stack([LABELS, LABELS], 1)}, r"of shape \[12, 2\]; give each one class"),
+        ({"labels": np.stack([LABELS, LABELS], 1)}, r"of 0 and 1 as whole numbers"),
         ({"labels": LABELS - 1}, "train_y: expected labels from 0 to .*; got -1 to 1"),
         ({"labels": LABELS + 10**12}, "train_y: expected labels from 0 to"),
         ({"labels": LABELS.astype(np.uint64) + 2**63}, "train_y: expected labels from 0 to"),
@@ -244,3 +244,36 @@ def test_hostile_arrays_are_refused_before_they_take_memory(path, content):
 def test_a_fortran_ordered_array_is_read_in_its_order(path):
     values = np.asfortranarray(numbers(1, 9))
     np.testing.assert_array_equal(whole(write(path, values=values)).images.numpy(), values)
+
+
+def test_rows_of_zeros_and_ones_are_several_classes_of_an_image(path):
+    rows = np.array([[k % 2, 1, 0] for k in range(12)], dtype=np.uint8)
+    write(path, "images", numbers(5, 5, dtype=np.uint8), rows, classes=np.array(["a", "b", "c"]))
+    dataset = whole(path)
+    assert (dataset.task, dataset.classes) == ("multilabel", ("a", "b", "c"))
+    assert dataset.labels.tolist() == rows.tolist()
+    held = load_dataset("arrays", "validation", path)
+    train = load_dataset("arrays", "train", path)
+    assert (len(train), len(held)) == (10, 2)
+    both = torch.cat([train.images, held.images]).flatten(1).tolist()
+    assert sorted(both) == sorted(dataset.images.flatten(1).tolist())
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (np.full((12, 3), 2), r"of 0 and 1 as whole numbers"),
+        (np.zeros((12, 3)), r"got float64"),
+        (np.zeros((12, 3, 2), int), r"or a row of 0 and 1"),
+    ],
+)
+def test_rows_of_other_numbers_are_refused(path, labels, said):
+    with pytest.raises(ValueError, match=said):
+        whole(write(path, "images", numbers(5, 5, dtype=np.uint8), labels))
+
+
+def test_parts_with_rows_of_other_lengths_are_refused(path):
+    rows, images = np.ones((12, 3), int), numbers(5, 5, dtype=np.uint8)
+    write(path, "images", images, rows, test_images=images, test_labels=np.ones((12, 2), int))
+    with pytest.raises(ValueError, match=r"the same classes in all parts; got rows of \[2\]"):
+        whole(path)

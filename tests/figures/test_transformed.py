@@ -17,7 +17,7 @@ AMOUNTS = {"rotation": (-30.0, 0.0, 30.0), "shear": (0.0, 0.5)}
 
 def curve(transform, *seeds):
     """Accuracies in percent, one list a seed; the score is half of it."""
-    tests = [[Evaluation(p / 100, p / 200, None, 9) for p in seed] for seed in seeds]
+    tests = [[Evaluation(p / 100, p / 200, None, 9, p / 100) for p in seed] for seed in seeds]
     return TransformCurve(transform, AMOUNTS[transform], tests)
 
 

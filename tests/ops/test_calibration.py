@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from torchcaps.ops.calibration import calibration_gain
+from torchcaps.ops.calibration import best_thresholds, calibration_gain, calibration_line
 
 
 def drawn(gain, count=40_000, classes=5, seed=0):
@@ -56,3 +56,59 @@ def test_float32_and_integer_labels_give_the_same():
 def test_nothing_to_fit_is_refused(shape):
     with pytest.raises(ValueError, match=r"calibration_gain, scores: expected at least one image"):
         calibration_gain(torch.zeros(shape), torch.zeros(shape[0], dtype=torch.long))
+
+
+@pytest.mark.parametrize(("gain", "offset"), [(8.0, 4.0), (1.0, -2.0)])
+def test_the_line_that_targets_were_drawn_with_is_found(gain, offset):
+    generator = torch.Generator().manual_seed(1)
+    scores = torch.rand(20_000, 3, generator=generator, dtype=torch.float64)
+    targets = torch.bernoulli((gain * scores - offset).sigmoid(), generator=generator).long()
+    assert calibration_line(scores, targets) == pytest.approx((gain, offset), rel=0.1)
+
+
+def test_the_line_is_where_the_loss_is_least():
+    generator = torch.Generator().manual_seed(2)
+    scores = torch.randn(50, 4, generator=generator, dtype=torch.float64) * 30 + 500
+    targets = (scores + 20 * torch.randn(50, 4, generator=generator) > 510).long()
+    present, absent = int(targets.sum()), int((1 - targets).sum())
+    wanted = torch.where(targets > 0, (present + 1) / (present + 2), 1 / (absent + 2)).double()
+
+    def loss(gain, offset):
+        logits = gain * scores - offset
+        return float(torch.nn.functional.binary_cross_entropy_with_logits(logits, wanted))
+
+    gain, offset = calibration_line(scores, targets)
+    least = loss(gain, offset)
+    for other in ((gain * 1.01, offset), (gain / 1.01, offset), (gain, offset + 0.01)):
+        assert loss(*other) > least
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_a_line_through_targets_of_one_kind_is_finite_and_keeps_the_order(value):
+    gain, offset = calibration_line(torch.rand(9, 2), torch.full((9, 2), value))
+    assert gain > 0
+    assert torch.tensor(offset).isfinite()
+
+
+def test_scores_that_say_the_contrary_keep_their_order():
+    scores = torch.linspace(0, 1, 20)[:, None]
+    assert calibration_line(scores, (scores < 0.5).long())[0] == 0.01
+
+
+def test_thresholds_give_the_highest_f1():
+    generator = torch.Generator().manual_seed(3)
+    p = torch.rand(40, 5, generator=generator).mul(20).round().div(20)  # with equals
+    targets = (torch.rand(40, 5, generator=generator) < p).long()
+
+    def f1(j, level):
+        found = p[:, j] >= level
+        right = int((found & targets[:, j].bool()).sum())
+        return 2 * right / (int(found.sum()) + int(targets[:, j].sum()))
+
+    for j, level in enumerate(best_thresholds(p, targets)):
+        best = max(f1(j, each) for each in p[:, j].unique().tolist())
+        assert f1(j, level) == pytest.approx(best)
+
+
+def test_a_class_that_no_image_has_is_called_present_from_one_half_on():
+    assert best_thresholds(torch.rand(4, 2), torch.tensor([[0, 1]] * 4))[0] == 0.5

@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import load_file
 
 import torchcaps as tc
-from torchcaps.models import CNN, CapsNet
+from torchcaps.models import CNN, Calibration, CapsNet
 from torchcaps.nn import CapsuleLoss
 from torchcaps.training import evaluate, train
 from torchcaps.training.calibrate import calibrate
@@ -176,6 +176,6 @@ def test_one_pass_over_the_validation_images_serves_figures_and_calibration(
     assert sum(shown) == 2 * (128 + 180)
     monkeypatch.undo()
     found = tc.load_model(run)
-    gain, found.gain = found.gain, 1.0
+    gain, found.calibration = found.gain, Calibration(1.0)
     calibrate(found, recipe().load_data("validation"))
     assert gain == pytest.approx(found.gain, rel=1e-4)

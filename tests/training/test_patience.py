@@ -19,7 +19,8 @@ def script(monkeypatch):
 
         def scripted(*_, collect, **__):
             collect(*scored)
-            return Evaluation(next(left), 1.0, None, 180)
+            accuracy = next(left)
+            return Evaluation(accuracy, 1.0, None, 180, accuracy)
 
         monkeypatch.setattr("torchcaps.training.validation.evaluate", scripted)
 

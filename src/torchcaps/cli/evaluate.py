@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 from jsonargparse import Namespace
@@ -13,9 +12,10 @@ from rich.table import Column, Table
 from torchcaps.data import load_dataset
 from torchcaps.data.transforms import rotate
 from torchcaps.machine import resolve_device
-from torchcaps.models import load_model
+from torchcaps.models import Model, load_model
 from torchcaps.options import check_sizes
-from torchcaps.training import Recipe, class_metrics, evaluate
+from torchcaps.training import Evaluation, Recipe, evaluate
+from torchcaps.training.class_metrics import metrics_of
 
 _SHOWN = 12  # classes whose confusion matrix is as wide as a terminal
 
@@ -38,12 +38,13 @@ def run(options: Namespace) -> None:
     batch_size = usual if options.batch_size is None else options.batch_size
     check_sizes("evaluate", **{"--batch-size": batch_size})
     turn = (lambda images: rotate(images, options.rotate)) if options.rotate else None
-    metrics = class_metrics(max(2, model.num_classes))
+    metrics = metrics_of(model)
     result = evaluate(
         model, dataset, model.make_loss(), transform=turn, batch_size=batch_size, metrics=metrics
     )
     found = {name: value.tolist() for name, value in metrics.compute().items()}
-    rows = _rows(model.classes, found)
+    several = model.task == "multilabel"
+    rows = (_rows_of_several if several else _rows)(model, found)
     if recipe is None:
         _say(f"{options.model} does not say what it was trained on; tested on {data}")
     elif not same or root != recipe.root:
@@ -52,31 +53,66 @@ def run(options: Namespace) -> None:
     if options.json:
         print(json.dumps({**result._asdict(), **found, "classes": rows}))
         return
-    table = Table("model", "images", "accuracy", "loss", "reconstruction MSE", "calibration error")
+    figures = _figures_of_several(result, rows) if several else _figures(result)
+    figures["calibration error"] = f"{found['calibration_error']:.4f}"
+    table = Table("model", "images", *figures)
+    table.add_row(model.name, f"{result.images:,} of {data}, {options.split}", *figures.values())
+    Console().print(table, _table_of_several(rows) if several else _class_table(rows))
+
+
+def _figures(result: Evaluation) -> dict[str, str]:
     mse = "-" if result.reconstruction_mse is None else f"{result.reconstruction_mse:.4f}"
-    table.add_row(
-        model.name,
-        f"{result.images:,} of {data}, {options.split}",
-        f"{result.accuracy:.2%}",
-        f"{result.loss:.4f}",
-        mse,
-        f"{found['calibration_error']:.4f}",
-    )
-    Console().print(table, _class_table(rows))
+    accuracy, loss = f"{result.accuracy:.2%}", f"{result.loss:.4f}"
+    return {"accuracy": accuracy, "loss": loss, "reconstruction MSE": mse}
 
 
-def _rows(classes: Sequence[str], found: dict[str, Any]) -> list[dict[str, Any]]:
+def _figures_of_several(result: Evaluation, rows: list[dict[str, Any]]) -> dict[str, str]:
+    known = [row["f1"] for row in rows if row["f1"] is not None]
+    return {
+        "mean average precision": f"{result.score:.2%}",
+        "mean F1": f"{sum(known) / len(known):.3f}" if known else "-",
+        "all classes right": f"{result.accuracy:.2%}",
+        "loss": f"{result.loss:.4f}",
+    }
+
+
+def _rows(model: Model, found: dict[str, Any]) -> list[dict[str, Any]]:
     """Of each class its name, its images, and its figures: None where nothing can be said, since
     it has no image or was never predicted. Takes the lists of the classes out of `found`."""
     confusion = found["confusion"]
     scores = {name: found.pop(name) for name in ("precision", "recall", "f1")}
     rows = []
-    for k, name in enumerate(classes):
+    for k, name in enumerate(model.classes):
         images, predicted = sum(confusion[k]), sum(row[k] for row in confusion)
         told = {"precision": predicted, "recall": images, "f1": images}
         figures = {key: scores[key][k] if count else None for key, count in told.items()}
         rows.append({"class": name, "images": images, **figures, "predicted_as": confusion[k]})
     return rows
+
+
+def _rows_of_several(model: Model, found: dict[str, Any]) -> list[dict[str, Any]]:
+    """The same of classes of which an image may have several, with the threshold of each."""
+    confusion = found.pop("confusion")
+    names = ("precision", "recall", "f1", "average_precision")
+    scores = {name: found.pop(name) for name in names}
+    rows = []
+    for k, name in enumerate(model.classes):
+        (_, wrongly), (missed, right) = confusion[k]
+        images, predicted = missed + right, wrongly + right
+        told = {"precision": predicted, "recall": images, "f1": images, "average_precision": images}
+        figures = {key: scores[key][k] if count else None for key, count in told.items()}
+        threshold = model.calibration.thresholds[k]
+        rows.append({"class": name, "images": images, **figures, "threshold": threshold})
+    return rows
+
+
+def _table_of_several(rows: list[dict[str, Any]]) -> Table:
+    table = Table("class", "images", "precision", "recall", "F1", "average precision", "threshold")
+    for row in rows:
+        name, images, *figures = row.values()
+        cells = ["-" if value is None else f"{value:.3f}" for value in figures]
+        table.add_row(escape(name), f"{images:,}", *cells)
+    return table
 
 
 def _class_table(rows: list[dict[str, Any]]) -> Table:

@@ -84,13 +84,19 @@ def _one(path: str, in_shape: tuple[int, ...], fit: Fit) -> Tensor:
 
 def _predictions(model: Model, paths: Sequence[str], out: Output) -> list[dict[str, Any]]:
     """Of each image its class, the probability and the score (capsule length or logit) of every
-    class, and the angle by which it is rotated, None of a model that does not know."""
-    probabilities = model.probabilities(out)
+    class, and the angle by which it is rotated, None of a model that does not know; of a model of
+    several classes an image, all those that it has in the place of its class."""
+    probabilities, present = model.probabilities(out), model.present(out)
+    several = model.task == "multilabel"
     angles = model.angle(out)
     return [
         {
             "image": path,
-            "class": model.classes[int(row.argmax())],
+            **(
+                {"classes": [model.classes[j] for j in present[k].nonzero().flatten()]}
+                if several
+                else {"class": model.classes[int(row.argmax())]}
+            ),
             "probabilities": dict(zip(model.classes, row.tolist(), strict=True)),
             "scores": dict(zip(model.classes, out.scores[k].tolist(), strict=True)),
             "rotated_by": None if angles is None else angles[k].item(),
@@ -109,9 +115,10 @@ def _table(found: list[dict[str, Any]]) -> Table:
         table.add_column("rotated by", justify="right")
     for said in found:
         best = sorted(said["probabilities"].items(), key=lambda pair: -pair[1])[:3]
+        answer = said["class"] if "class" in said else ", ".join(said["classes"]) or "none"
         told = "   ".join(f"{name} {value:.3f}" for name, value in best)
         angle = [f"{said['rotated_by']:+.0f}°"] if rotated else []
-        table.add_row(*map(escape, [said["image"], said["class"], told, *angle]))
+        table.add_row(*map(escape, [said["image"], answer, told, *angle]))
     return table
 
 

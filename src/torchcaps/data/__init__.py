@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from . import arrays, digits, faces, folder, mnist, transforms
     from .augmentation import Augmentation
     from .catalogue import list_datasets, register
-    from .classes import match_classes
-    from .dataset import ImageDataset, SignalDataset
+    from .classes import match_classes, require_one_class
+    from .dataset import ImageDataset, SignalDataset, Task
     from .registry import load_dataset
     from .segmentation import SegmentationDataset
 
@@ -18,6 +18,7 @@ __all__ = [
     "ImageDataset",
     "SegmentationDataset",
     "SignalDataset",
+    "Task",
     "arrays",
     "digits",
     "faces",
@@ -27,6 +28,7 @@ __all__ = [
     "match_classes",
     "mnist",
     "register",
+    "require_one_class",
     "transforms",
 ]
 
@@ -37,6 +39,7 @@ __getattr__, __dir__ = lazy_names(
         "ImageDataset": "torchcaps.data.dataset:ImageDataset",
         "SegmentationDataset": "torchcaps.data.segmentation:SegmentationDataset",
         "SignalDataset": "torchcaps.data.dataset:SignalDataset",
+        "Task": "torchcaps.data.dataset:Task",
         "arrays": "torchcaps.data.arrays",
         "digits": "torchcaps.data.digits",
         "faces": "torchcaps.data.faces",
@@ -46,6 +49,7 @@ __getattr__, __dir__ = lazy_names(
         "match_classes": "torchcaps.data.classes:match_classes",
         "mnist": "torchcaps.data.mnist",
         "register": "torchcaps.data.catalogue:register",
+        "require_one_class": "torchcaps.data.classes:require_one_class",
         "transforms": "torchcaps.data.transforms",
     },
 )

@@ -18,7 +18,7 @@ from .dataset import ImageDataset, SignalDataset
 from .fetch import ROOT
 from .npz import Npz
 from .registry import Root
-from .splits import stratified
+from .splits import hold_out, stratified
 
 _SPLIT_SEED = 0
 _MOST_CLASSES = 100_000
@@ -29,7 +29,7 @@ Asked = Literal["auto", "first", "last", "none"]
 
 
 class _Part(NamedTuple):
-    """Values [N,C,*size] and labels [N] of one part of the file."""
+    """Values [N,C,*size] and labels [N] or [N,J] of one part of the file."""
 
     values: Tensor
     labels: Tensor
@@ -41,8 +41,9 @@ def arrays(split: str, root: Root, *, channels: Asked = "auto") -> ImageDataset:
     The file holds `train_images` and `train_labels`, and so on for val_ and test_, as the files of
     MedMNIST do; or `train_x` and `train_y` with, perhaps, `train_lengths`, how many positions each
     signal has; and perhaps `classes`, the names of the classes. Labels are whole numbers from 0,
-    `[N]` or `[N, 1]`. Without val_ arrays 15 % of each class of the training ones (at least one,
-    if it has two) become validation. Seeded. No pickle is opened.
+    `[N]` or `[N, 1]`; or 0 and 1, `[N, J]`, which say which of J classes are in an image. Without
+    val_ arrays 15 % of each class of the training ones (at least one, if it has two; of images
+    with several classes 15 % of all) become validation. Seeded. No pickle is opened.
 
     channels: where the axis of channels is: "first" `[N,C,*size]`, "last" `[N,*size,C]`, or "none"
         `[N,*size]`. "auto" takes what leaves no doubt, and refuses what does. `[N,a,b]` are grey
@@ -101,7 +102,7 @@ def _split(
         return _part(file, kind, split, channels, where)
     train = _part(file, kind, "train", channels, where)
     if "validation" not in parts:
-        chosen = stratified(train.labels, _held, _SPLIT_SEED)[split]
+        chosen = _cut(train.labels)[split]
         if not len(chosen):
             raise ValueError(
                 f"{where}, train_{_KINDS[kind]}: expected at least 2 of a class, one of them for "
@@ -117,8 +118,15 @@ def _split(
     return _Part(torch.cat([train.values, held.values]), torch.cat([train.labels, held.labels]))
 
 
+def _cut(labels: Tensor) -> dict[str, Tensor]:
+    """Indices of training and validation images, where the file has no validation images."""
+    if labels.ndim == 1:
+        return stratified(labels, _held, _SPLIT_SEED)
+    return hold_out(len(labels), _held(len(labels))[0], _SPLIT_SEED)
+
+
 def _held(count: int) -> tuple[int, int]:
-    """Of a class of so many, how many are for validation; the test set is there already."""
+    """Of so many, how many are for validation; the test set is there already."""
     return min(count - 1, max(1, round(0.15 * count))), 0
 
 
@@ -147,7 +155,10 @@ def _lengths(file: Npz, part: str, where: str) -> Tensor | None:
 def _labels(file: Npz, name: str, where: str) -> Tensor:
     if name not in file.names:
         raise ValueError(f"{where}: expected {name}; got none; add the labels to the file")
-    labels = _whole_numbers(file[name], f"{where}, {name}")
+    found = file[name]
+    if found.ndim == 2 and found.shape[1] > 1:
+        return _targets(found, f"{where}, {name}")
+    labels = _whole_numbers(found, f"{where}, {name}")
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high >= _MOST_CLASSES:
         raise ValueError(
@@ -157,13 +168,24 @@ def _labels(file: Npz, name: str, where: str) -> Tensor:
     return labels
 
 
+def _targets(found: np.ndarray, where: str) -> Tensor:
+    """[N,J] of 0 and 1."""
+    if found.dtype.kind not in "biu" or not len(found) or not np.isin(found, (0, 1)).all():
+        raise ValueError(
+            f"{where}: expected labels [N], or [N, {found.shape[1]}] of 0 and 1 as whole numbers, "
+            f"which say what classes are in an image; got {found.dtype} with other values; write "
+            "(labels > 0).astype('uint8')"
+        )
+    return torch.from_numpy(found.astype(np.int64))
+
+
 def _whole_numbers(found: np.ndarray, where: str) -> Tensor:
     """[N], from [N] or [N,1]."""
     flat = found[:, 0] if found.ndim == 2 and found.shape[1] == 1 else found
     if flat.ndim != 1 or flat.dtype.kind not in "iu" or not len(flat):
         raise ValueError(
             f"{where}: expected a whole number for each, [N] or [N, 1]; got {found.dtype} of shape "
-            f"{list(found.shape)}; give each one class (several at once are not for these models)"
+            f"{list(found.shape)}; give each one class, or a row of 0 and 1 for all classes"
         )
     return torch.from_numpy(flat.astype(np.int64))
 
@@ -179,4 +201,11 @@ def _classes(file: Npz, kind: str, parts: Iterable[str], where: str) -> tuple[st
             )
         return tuple(n.decode(errors="replace") if isinstance(n, bytes) else str(n) for n in names)
     every = [_labels(file, f"{_PARTS[part]}_{_KINDS[kind]}", where) for part in parts]
-    return tuple(map(str, range(int(torch.cat(every).max()) + 1)))
+    widths = {labels.shape[1:] for labels in every}
+    if len(widths) > 1:
+        raise ValueError(
+            f"{where}, labels: expected the same classes in all parts; got rows of "
+            f"{' and '.join(str(list(width)) for width in sorted(widths))}; give all parts alike"
+        )
+    several = every[0].shape[1:]
+    return tuple(map(str, range(several[0] if several else int(torch.cat(every).max()) + 1)))

@@ -60,12 +60,15 @@ def check_signals(signals: Tensor, name: str) -> None:
 
 
 def check_labels(labels: Tensor, count: int, classes: tuple[str, ...], name: str) -> None:
-    """Raise a ValueError unless labels are integers [count], each one of the classes."""
+    """Raise a ValueError unless labels are integers [count], each one of the classes, or [count, J]
+    of 0 and 1 for J classes."""
     where = f"ImageDataset {name!r}, labels: expected"
-    if labels.shape != (count,):
+    several = labels.shape == (count, len(classes))
+    if labels.shape != (count,) and not several:
         raise ValueError(
-            f"{where} one for each of the {count} images, [{count}]; got shape "
-            f"{tuple(labels.shape)}; give every image one label"
+            f"{where} one for each of the {count} images, [{count}], or 0 and 1 for each of the "
+            f"classes, [{count}, {len(classes)}]; got shape {tuple(labels.shape)}; give every "
+            "image one label, or a row of them"
         )
     _check_numbers(labels, classes, f"ImageDataset {name!r}")
 
@@ -101,9 +104,18 @@ def _check_numbers(labels: Tensor, classes: tuple[str, ...], whose: str) -> None
             f"{whose}, classes: expected different names; got {listed(twice)} more "
             "than once; labels are matched to models by these names: rename them"
         )
+    if several and labels.dtype == torch.bool:
+        return
     if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
         raise ValueError(f"{where} integers; got {labels.dtype}; convert with .long()")
     low, high = int(labels.min()), int(labels.max())
+    if several:
+        if low < 0 or high > 1:
+            raise ValueError(
+                f"{where} 1 where a class is in the image and 0 where not; got {low} to {high}; "
+                "pass labels > 0"
+            )
+        return
     if low < 0 or high >= len(classes):
         raise ValueError(
             f"{where} 0 to {len(classes) - 1} for {len(classes)} classes; got {low} to {high}; "

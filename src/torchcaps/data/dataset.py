@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -10,11 +11,14 @@ from torch.utils.data import Dataset, default_collate
 
 from .checks import check_images, check_labels, check_signals
 
+Task = Literal["classes", "multilabel", "segmentation"]
+"""What labels say: one class of each image, several, or one of each pixel."""
+
 
 class Batch:
     """A ready batch that still reads as a list of samples.
 
-    `images` float32 [B,C,H,W] and `labels` int64 [B] were cut out in one go. A loader with
+    `images` float32 [B,C,H,W] and `labels` int64 [B] or [B,J] were cut out in one go. A loader with
     `collate_fn=ImageDataset.collate` takes them as they are; PyTorch's default collate sees
     B samples and stacks them again: slower, the same result.
     """
@@ -26,16 +30,17 @@ class Batch:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        return self.images[index], int(self.labels[index])
+    def __getitem__(self, index: int) -> tuple[Tensor, int | Tensor]:
+        return self.images[index], one_label(self.labels, index)
 
 
-class ImageDataset(Dataset[tuple[Tensor, int]]):
+class ImageDataset(Dataset[tuple[Tensor, int | Tensor]]):
     """Images with labels, as one tensor each.
 
     images: uint8 0..255, or floating in [0,1], [N,C,H,W]; kept as given, so that 60,000 MNIST
         images take 47 MB and not 188.
-    labels: integers [N], 0 <= label < len(classes).
+    labels: integers [N], 0 <= label < len(classes); or [N,J] of 0 and 1, or bool, which say of each
+        of the J classes whether it is in the image (`task` is then "multilabel").
     classes: the name of each class, in label order.
     name, split: where the images come from; used in messages and reports.
 
@@ -86,23 +91,28 @@ class ImageDataset(Dataset[tuple[Tensor, int]]):
     def num_classes(self) -> int:
         return len(self.classes)
 
+    @property
+    def task(self) -> Task:
+        """What labels say."""
+        return "classes" if self.labels.ndim == 1 else "multilabel"
+
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        return as_unit_float(self.images[index]), int(self.labels[index])
+    def __getitem__(self, index: int) -> tuple[Tensor, int | Tensor]:
+        return as_unit_float(self.images[index]), one_label(self.labels, index)
 
     def __getitems__(self, indices: Sequence[int] | Tensor) -> Batch:
         """What a DataLoader calls, once a batch."""
         return Batch(*self.batch(indices))
 
     def batch(self, indices: Sequence[int] | Tensor) -> tuple[Tensor, Tensor]:
-        """Images float32 [B,C,H,W] in [0,1] and labels int64 [B] at these indices."""
+        """Images float32 [B,C,H,W] in [0,1] and labels int64 [B] or [B,J] at these indices."""
         chosen = torch.as_tensor(indices)
         return as_unit_float(self.images[chosen]), self.labels[chosen]
 
     @staticmethod
-    def collate(batch: Batch | list[tuple[Tensor, int]]) -> tuple[Tensor, Tensor]:
+    def collate(batch: Batch | list[tuple[Tensor, int | Tensor]]) -> tuple[Tensor, Tensor]:
         """Hand a ready batch through; stack the samples of any other dataset."""
         if isinstance(batch, Batch):
             return batch.images, batch.labels
@@ -120,7 +130,7 @@ class ImageDataset(Dataset[tuple[Tensor, int]]):
         return self._holding(self.images[chosen], self.labels[chosen], self.classes)
 
     def relabelled(self, labels: Tensor, classes: Sequence[str]) -> ImageDataset:
-        """The same images with these labels [N] of these classes."""
+        """The same images with these labels, as in the constructor, of these classes."""
         return self._holding(self.images, labels, classes)
 
     def _holding(self, images: Tensor, labels: Tensor, classes: Sequence[str]) -> ImageDataset:
@@ -164,6 +174,11 @@ class SignalDataset(ImageDataset):
     @staticmethod
     def _check(images: Tensor, name: str) -> None:
         check_signals(images, name)
+
+
+def one_label(labels: Tensor, index: int) -> int | Tensor:
+    """A class as a number, several classes as they are."""
+    return int(labels[index]) if labels.ndim == 1 else labels[index]
 
 
 def as_unit_float(images: Tensor) -> Tensor:

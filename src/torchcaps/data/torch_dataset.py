@@ -12,7 +12,7 @@ from torch.utils.data import Dataset, Subset
 from torchcaps.quoting import quote
 
 from .checks import check_labels
-from .dataset import ImageDataset, as_unit_float
+from .dataset import ImageDataset, as_unit_float, one_label
 
 _WHERE = "train, data"
 
@@ -22,8 +22,9 @@ def as_images(dataset: Any, classes: Sequence[str] | None = None) -> ImageDatase
 
     Images are tensors [C,H,W] (signals [C,L], volumes [C,D,H,W]) of one shape, uint8 0..255 or
     floating, read anew for every batch, so that the random transforms of a dataset stay random.
-    Shorter signals end with NaN, see `SignalDataset`. Labels are whole numbers from 0, taken from
-    the attribute `targets`, as torchvision has it, or else read once from all items.
+    Shorter signals end with NaN, see `SignalDataset`. Labels are whole numbers from 0, or
+    rows [J] of 0 and 1, taken from the attribute `targets`, as torchvision has it, or else read
+    once from all items.
 
     classes: names, where the dataset has no attribute `classes`; without any, they are numbers.
 
@@ -40,7 +41,8 @@ def as_images(dataset: Any, classes: Sequence[str] | None = None) -> ImageDatase
     labels = _labels(dataset)
     names = getattr(dataset, "classes", None) or classes
     if names is None:
-        names = [str(label) for label in range(int(labels.max()) + 1)]
+        count = labels.shape[1] if labels.ndim == 2 else int(labels.max()) + 1
+        names = [str(label) for label in range(count)]
     return _TorchImages(dataset, image.shape, labels, [str(name) for name in names])
 
 
@@ -60,9 +62,9 @@ class _TorchImages(ImageDataset):
     def in_shape(self) -> tuple[int, ...]:
         return self._in_shape
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+    def __getitem__(self, index: int) -> tuple[Tensor, int | Tensor]:
         images, labels = self.batch([index])
-        return images[0], int(labels[0])
+        return images[0], one_label(labels, 0)
 
     def batch(self, indices: Sequence[int] | Tensor) -> tuple[Tensor, Tensor]:
         chosen = torch.as_tensor(indices)
@@ -102,10 +104,15 @@ def _item(dataset: Any, index: int) -> tuple[Tensor, Any]:
 
 
 def _labels(dataset: Any) -> Tensor:
-    """Whole numbers [N]."""
+    """Whole numbers [N], or rows of 0 and 1, [N,J]."""
     known = getattr(dataset, "targets", None)
     if known is None or len(known) != len(dataset):
         known = [_item(dataset, index)[1] for index in range(len(dataset))]
+    try:
+        if len(known[0]) > 1:  # fails for numbers
+            return torch.stack([torch.as_tensor(label) for label in known])
+    except (TypeError, IndexError, RuntimeError):
+        pass
     try:
         return torch.as_tensor([int(label) for label in known])
     except (TypeError, ValueError) as error:

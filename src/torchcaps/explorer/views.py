@@ -20,7 +20,8 @@ SWEEP = tuple(float(degrees) for degrees in range(-180, 181, 10))
 def image_of(source: Source, models: Workspace) -> tuple[Tensor, int | None]:
     """The image float32 [C,H,W] in [0,1], and its label where it has one."""
     if isinstance(source, Indexed):
-        return models.test_set[source.number]
+        image, label = models.test_set[source.number]
+        return image, int(label)
     if isinstance(source, Drawn):
         return source.pixels.float() / 255, None
     name = source.scene.figures[0]

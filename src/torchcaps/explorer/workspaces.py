@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from torchcaps.data import ImageDataset
+from torchcaps.data import ImageDataset, require_one_class
 from torchcaps.explorer.first_view import first_view
 from torchcaps.explorer.refusal import Refused
 from torchcaps.explorer.shown import Shown, show
@@ -99,6 +99,7 @@ def load_workspace(
             f"explore, {folders[0]}: expected a model of images; got one of {test_set.noun} "
             f"{test_set.in_shape}, which the page cannot draw; torchcaps evaluate tests it"
         )
+    require_one_class(test_set, f"explore, {folders[0] if folders else id}")
     models: list[Shown] = []
     for folder in folders:
         model = load_model(folder).to(device)

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from torchcaps.figures.style import COLOURS, MARKERS, STYLE, headline, new_figure
+from torchcaps.training.tasks import score_of
 
 # More epochs than these are a line without a marker at each.
 _MARKED = 40
@@ -16,11 +17,13 @@ _MARKED = 40
 
 def learning_curve(history: Sequence[Mapping[str, Any]], *, title: str) -> Figure:
     """Training and validation loss against the epoch; beside them the validation accuracy in
-    percent with a ring at the best epoch, where there were validation images.
+    percent (or what epochs are compared by, see `training.tasks.SCORES`) with a ring at the best
+    epoch, where there were validation images.
 
     history: the lines of metrics.jsonl, or the history of `torchcaps.train`.
     """
     tested = any(record["accuracy"] is not None for record in history)
+    name = score_of(history[-1])[0] if history else "accuracy"
     with rc_context(STYLE):
         figure = new_figure(9.0 if tested else 5.0, 3.8)
         panels = figure.subplots(1, 2 if tested else 1, squeeze=False)[0]
@@ -28,14 +31,14 @@ def learning_curve(history: Sequence[Mapping[str, Any]], *, title: str) -> Figur
         panels[0].set(ylabel="loss", ylim=(0, 1.08 * panels[0].dataLim.y1))
         if tested:
             panels[0].legend()
-            _draw(panels[1], history, {"accuracy": "validation"}, scale=100, look=1)
-            panels[1].set(ylabel="validation accuracy (%)")
-            best = max(history, key=lambda record: record["accuracy"] or 0.0)
+            _draw(panels[1], history, {name: "validation"}, scale=100, look=1)
+            panels[1].set(ylabel=f"validation {name.replace('_', ' ')} (%)")
+            best = max(history, key=lambda record: record[name] or 0.0)
             panels[1].plot(
-                best["epoch"], 100 * best["accuracy"],
+                best["epoch"], 100 * best[name],
                 marker="o", markersize=13, fillstyle="none", color=COLOURS[1],
             )  # fmt: skip
-            label = f"best: {best['accuracy']:.2%}, epoch {best['epoch']}"
+            label = f"best: {best[name]:.2%}, epoch {best['epoch']}"
             panels[1].set_title(label, fontsize=10, fontweight="normal")
         headline(figure, title)
     return figure

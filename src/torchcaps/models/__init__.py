@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from torchcaps.models.catalogue import list_models
     from torchcaps.models.cnn import CNN
     from torchcaps.models.cnn1d import CNN1d
-    from torchcaps.models.create import create_model
+    from torchcaps.models.create import create_model, options_of
     from torchcaps.models.equivariant_capsnet import EquivariantCapsNet
     from torchcaps.models.explanation import Explanation
-    from torchcaps.models.model import Model, Output
+    from torchcaps.models.model import Calibration, Model, Output
     from torchcaps.models.pooled_cnn import PooledCNN
     from torchcaps.models.pretrained import list_pretrained
     from torchcaps.models.saving import load_model, save_model
@@ -24,6 +24,7 @@ __all__ = [
     "CNN",
     "BackboneCapsNet",
     "CNN1d",
+    "Calibration",
     "CapsNet",
     "CapsNet1d",
     "CapsNetResNet",
@@ -36,6 +37,7 @@ __all__ = [
     "list_models",
     "list_pretrained",
     "load_model",
+    "options_of",
     "save_model",
 ]
 
@@ -45,6 +47,7 @@ __getattr__, __dir__ = lazy_names(
         "BackboneCapsNet": "torchcaps.models.backbone_capsnet:BackboneCapsNet",
         "CNN": "torchcaps.models.cnn:CNN",
         "CNN1d": "torchcaps.models.cnn1d:CNN1d",
+        "Calibration": "torchcaps.models.model:Calibration",
         "CapsNet": "torchcaps.models.capsnet:CapsNet",
         "CapsNetResNet": "torchcaps.models.capsnet_resnet:CapsNetResNet",
         "CapsNet1d": "torchcaps.models.capsnet1d:CapsNet1d",
@@ -57,6 +60,7 @@ __getattr__, __dir__ = lazy_names(
         "list_models": "torchcaps.models.catalogue:list_models",
         "list_pretrained": "torchcaps.models.pretrained:list_pretrained",
         "load_model": "torchcaps.models.saving:load_model",
+        "options_of": "torchcaps.models.create:options_of",
         "save_model": "torchcaps.models.saving:save_model",
     },
 )

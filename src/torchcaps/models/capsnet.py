@@ -21,7 +21,7 @@ from torchcaps.nn import (
 )
 from torchcaps.nn.layer import as_capsules
 from torchcaps.nn.sizes import conv_output
-from torchcaps.ops import Capsules, check_labels, mask_capsules, select_capsule
+from torchcaps.ops import Capsules, mask_capsules, select_capsule
 from torchcaps.options import check_choice, check_sizes
 
 Style = Literal["series", "sabour2017"]
@@ -60,6 +60,7 @@ class CapsNet(Model):
     """
 
     name = "capsnet"
+    tasks = ("classes", "multilabel")
 
     def __init__(
         self,
@@ -137,14 +138,12 @@ class CapsNet(Model):
             _initialise_like_the_authors(self)
 
     def forward(
-        self, images: Float[Tensor, "B C H W"], labels: Int[Tensor, " B"] | None = None
+        self, images: Float[Tensor, "B C H W"], labels: Int[Tensor, "B ..."] | None = None
     ) -> Output:
         self.check_images(images)
-        if labels is not None:
-            check_labels(labels, len(images), self.num_classes, "CapsNet")
         poses, activations = capsules = self._route(self.primary_capsules(images))
         scores = self.capsules.routing.scores(capsules)
-        index = scores.argmax(-1) if labels is None else labels
+        index = self.chosen(scores, labels)
         return Output(scores, poses, activations, self.decode(poses, index))
 
     def primary_capsules(self, images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B I E"]:

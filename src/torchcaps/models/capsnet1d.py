@@ -18,7 +18,7 @@ from torchcaps.nn import (
     ScoreCrossEntropy,
 )
 from torchcaps.nn.layer import as_capsules
-from torchcaps.ops import Capsules, check_labels
+from torchcaps.ops import Capsules
 from torchcaps.options import check_choice, check_sizes
 
 
@@ -44,6 +44,7 @@ class CapsNet1d(SignalModel):
     """
 
     name = "capsnet1d"
+    tasks = ("classes", "multilabel")
 
     def __init__(
         self,
@@ -99,12 +100,12 @@ class CapsNet1d(SignalModel):
         self.score_kind: ScoreKind = self.capsules.routing.score_kind
 
     def forward(
-        self, images: Float[Tensor, "B C n"], labels: Int[Tensor, " B"] | None = None
+        self, images: Float[Tensor, "B C n"], labels: Int[Tensor, "B ..."] | None = None
     ) -> Output:
-        if labels is not None:
-            check_labels(labels, len(images), self.num_classes, "CapsNet1d")
         capsules = self._route(*self.primary_capsules(images))
-        return Output(self.capsules.routing.scores(capsules), *capsules)
+        scores = self.capsules.routing.scores(capsules)
+        self.chosen(scores, labels)
+        return Output(scores, *capsules)
 
     def primary_capsules(
         self, images: Float[Tensor, "B C n"]

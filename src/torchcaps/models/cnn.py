@@ -22,6 +22,7 @@ class CNN(Model):
     """
 
     name = "cnn"
+    tasks = ("classes", "multilabel")
 
     def __init__(
         self,
@@ -55,7 +56,7 @@ class CNN(Model):
         self.classify = nn.Linear(hidden, num_classes)
 
     def forward(
-        self, images: Float[Tensor, "B C H W"], labels: Int[Tensor, " B"] | None = None
+        self, images: Float[Tensor, "B C H W"], labels: Int[Tensor, "B ..."] | None = None
     ) -> Output:
         self.check_images(images)
         return Output(self.classify(self.features(images)))

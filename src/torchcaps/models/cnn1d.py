@@ -28,6 +28,7 @@ class CNN1d(SignalModel):
     """
 
     name = "cnn1d"
+    tasks = ("classes", "multilabel")
 
     def __init__(
         self,
@@ -66,7 +67,7 @@ class CNN1d(SignalModel):
         self.classify = nn.Linear(hidden, num_classes)
 
     def forward(
-        self, images: Float[Tensor, "B C n"], labels: Int[Tensor, " B"] | None = None
+        self, images: Float[Tensor, "B C n"], labels: Int[Tensor, "B ..."] | None = None
     ) -> Output:
         return Output(self.classify(self.hidden(self._layers(images)["pool"])))
 

@@ -29,6 +29,16 @@ def create_model(name: str, in_shape: tuple[int, ...], num_classes: int, **optio
     return model
 
 
+def options_of(name: str) -> list[str]:
+    """Options that `create_model` takes for a registered model."""
+    return _options(MODELS[name].architecture)
+
+
+def _options(architecture: type) -> list[str]:
+    parameters = signature(architecture.__init__).parameters.values()
+    return [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+
+
 def build(
     architecture: type[T],
     where: str,
@@ -38,7 +48,7 @@ def build(
     """`architecture(**given)`, `preset` where nothing is given. Raises a `ValueError` for an
     argument that is unknown, missing, of another type, or asks for more memory than there is."""
     parameters = signature(architecture.__init__).parameters.values()
-    options = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    options = _options(architecture)
     needed = [p.name for p in parameters if p.default is p.empty and p.name != "self"]
     unknown = sorted({*given} - {*options, *needed})
     if unknown or not {*needed} <= {*given}:

@@ -17,7 +17,7 @@ from torchcaps.nn.equivariant_loss import WindowLoss
 from torchcaps.nn.equivariant_pool import EVEN, ODD, SmoothPool2d
 from torchcaps.nn.group_conv import GroupConv2d
 from torchcaps.nn.lifting import LiftingConv2d
-from torchcaps.ops import check_labels, select_capsule, unit_squash
+from torchcaps.ops import select_capsule, unit_squash
 from torchcaps.ops.groups import rotate_pose
 from torchcaps.ops.groups_window import orientation_window, peak_angle
 from torchcaps.ops.precision import at_least_float32
@@ -140,11 +140,9 @@ class EquivariantCapsNet(Model):
         self, images: Float[Tensor, "B C H W"], labels: Int[Tensor, " B"] | None = None
     ) -> Output:
         self.check_images(images)
-        if labels is not None:
-            check_labels(labels, len(images), self.num_classes, "EquivariantCapsNet")
         poses = self.capsules(self.primary_capsules(images))
         scores = self.scores(poses)
-        index = scores.argmax(-1) if labels is None else labels
+        index = self.chosen(scores, labels)
         return Output(scores, poses, scores, self.decode(poses, index))
 
     def primary_capsules(self, images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B I n"]:

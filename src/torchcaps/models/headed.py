@@ -10,12 +10,14 @@ from torchcaps.models.model import Model, Output
 from torchcaps.models.receptive_field import ReceptiveField
 from torchcaps.nn import CapsuleHead, CapsuleLoss, ScoreCrossEntropy
 from torchcaps.nn.routing_module import ScoreKind
-from torchcaps.ops import check_labels, select_capsule
+from torchcaps.ops import select_capsule
 
 
 class HeadedModel(Model):
     """Base of both: `backbone`, which makes features of images, `head`, and a decoder or None,
     which is given the capsule of the label, or of the highest score where no label is given."""
+
+    tasks = ("classes", "multilabel")
 
     backbone: nn.Module
     head: CapsuleHead
@@ -27,14 +29,12 @@ class HeadedModel(Model):
         self.score_kind: ScoreKind = head.score_kind
 
     def forward(
-        self, images: Float[Tensor, "B ..."], labels: Int[Tensor, " B"] | None = None
+        self, images: Float[Tensor, "B ..."], labels: Int[Tensor, "B ..."] | None = None
     ) -> Output:
         self.check_images(images)
-        if labels is not None:
-            check_labels(labels, len(images), self.num_classes, type(self).__name__)
         poses, activations = capsules = self.head(self.features(images))
         scores = self.head.scores(capsules)
-        index = scores.argmax(-1) if labels is None else labels
+        index = self.chosen(scores, labels)
         return Output(scores, poses, activations, self.decode(poses, index))
 
     def backbone_parameters(self) -> list[nn.Parameter]:

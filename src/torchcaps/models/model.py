@@ -1,17 +1,21 @@
 """What every model shares: its answer, its checks, its way to and from the hub."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import torch
 from huggingface_hub import PyTorchModelHubMixin
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from torchcaps.data import ImageDataset
+from torchcaps.data import ImageDataset, Task
 from torchcaps.models.explanation import Explanation
+from torchcaps.models.saved_files import LEARNT
 from torchcaps.nn.routing_module import ScoreKind
-from torchcaps.ops import select_capsule
+from torchcaps.ops import check_labels, select_capsule
+from torchcaps.ops.losses import check_targets
+from torchcaps.ops.masking import one_hot
 from torchcaps.ops.precision import at_least_float32
 
 # Layers that several models have: the J class capsules, and the one of the image's class.
@@ -41,6 +45,20 @@ class Output(NamedTuple):
     reconstruction: Tensor | None = None
 
 
+class Calibration(NamedTuple):
+    """What is fitted on the validation images so that answers mean what they say.
+
+    gain, offset: a probability is `softmax(gain * scores)`; where an image has several classes,
+        `sigmoid(gain * score - offset)` of each.
+    thresholds: the probability from which on a class counts as present, for each; empty where an
+        image has one class.
+    """
+
+    gain: float
+    offset: float = 0.0
+    thresholds: tuple[float, ...] = ()
+
+
 class Model(
     nn.Module,
     PyTorchModelHubMixin,
@@ -56,6 +74,8 @@ class Model(
     name: str
     axes: tuple[int, ...] = (2,)
     """How many axes of positions an input may have: 1 of a signal, 2 of an image, 3 of a volume."""
+    tasks: tuple[Task, ...] = ("classes",)
+    """What it can be trained for."""
     score_kind: ScoreKind = "logits"
     orientations: int | None = None
     """Orientations at which a pose holds a vector each, if the model's poses are so arranged."""
@@ -107,14 +127,40 @@ class Model(
         known = config or {}
         model = super()._from_pretrained(**{**hub, "strict": True})
         model.rename(known.get("model", cls.name))
-        model.config.update({key: known[key] for key in ("classes", "gain") if known.get(key)})
+        model.learnt(known)
         return model
+
+    def learnt(self, config: Mapping[str, Any]) -> None:
+        """Take what a saved configuration holds beside the constructor's arguments."""
+        self.config.update({key: config[key] for key in LEARNT if config.get(key)})
+
+    @property
+    def task(self) -> Task:
+        """What the model answers: the class of an image, the classes in it, or that of a pixel."""
+        return self.config.get("task", self.tasks[0])
+
+    @task.setter
+    def task(self, task: Task) -> None:
+        if task not in self.tasks:
+            raise ValueError(
+                f"{self.name}, task: expected {' or '.join(self.tasks)}; got {task!r}, as the "
+                "labels of the data say; take another model, or other data"
+            )
+        if task == "multilabel" and getattr(self, "decoder", None) is not None:
+            raise ValueError(
+                f"{self.name}, decoder: expected 'none' where an image has several classes, as a "
+                "decoder draws from the capsule of one; got one; build the model without it"
+            )
+        self.config["task"] = task
+        if task == self.tasks[0]:  # which needs no word in config.json
+            del self.config["task"]
 
     @abstractmethod
     def forward(
-        self, images: Float[Tensor, "B C *size"], labels: Int[Tensor, " B"] | None = None
+        self, images: Float[Tensor, "B C *size"], labels: Int[Tensor, "B ..."] | None = None
     ) -> Output:
-        """Scores of `images [B, *in_shape]`; `labels [B]` say which capsule a decoder draws."""
+        """Scores of `images [B, *in_shape]`; `labels [B]` say which capsule a decoder draws. Where
+        images have several classes they are `[B, J]`, and only checked."""
 
     @abstractmethod
     def make_loss(self) -> nn.Module:
@@ -122,18 +168,52 @@ class Model(
         `weights=[B]` where images do not all count alike."""
 
     @property
-    def gain(self) -> float:
-        """What scores are multiplied with before the softmax of `probabilities`: 1 for logits,
-        else what training fitted on the validation images, and 10 before that."""
-        return self.config.get("gain") or (1.0 if self.score_kind == "logits" else 10.0)
+    def calibration(self) -> Calibration:
+        """What training fitted on the validation images. Before that the gain is 1 for logits and
+        10 for others, whose offset is then 5, and the thresholds are 0.5."""
+        logits, several = self.score_kind == "logits", self.task == "multilabel"
+        gain = self.config.get("gain") or (1.0 if logits else 10.0)
+        offset = self.config.get("offset", 5.0 if several and not logits else 0.0)
+        unfitted = (0.5,) * self.num_classes if several else ()
+        return Calibration(gain, offset, tuple(self.config.get("thresholds") or unfitted))
 
-    @gain.setter
-    def gain(self, value: float) -> None:
-        self.config["gain"] = value
+    @calibration.setter
+    def calibration(self, fitted: Calibration) -> None:
+        self.config["gain"] = fitted.gain
+        if self.task == "multilabel":
+            self.config.update(offset=fitted.offset, thresholds=list(fitted.thresholds))
+
+    @property
+    def gain(self) -> float:
+        """That of `calibration`."""
+        return self.calibration.gain
 
     def probabilities(self, out: Output) -> Float[Tensor, "B J"]:
-        r"""`softmax(gain * scores)`: positive, adding up to 1, in the order of the scores."""
-        return (self.gain * at_least_float32(out.scores)).softmax(-1)
+        r"""`softmax(gain * scores)`: positive, adding up to 1, in the order of the scores. Where an
+        image has several classes, `sigmoid(gain * scores - offset)`, each for itself."""
+        gain, offset, _ = self.calibration
+        scores = gain * at_least_float32(out.scores)
+        return (scores - offset).sigmoid() if self.task == "multilabel" else scores.softmax(-1)
+
+    def present(self, out: Output) -> Bool[Tensor, "B J"]:
+        """Which classes an image has: those whose probability reaches their threshold, or the one
+        of the highest score where an image has one."""
+        if self.task != "multilabel":
+            return one_hot(out.scores.argmax(-1), self.num_classes, torch.float32).bool()
+        found = self.probabilities(out)
+        return found >= found.new_tensor(self.calibration.thresholds)
+
+    def chosen(self, scores: Float[Tensor, "B J"], labels: Tensor | None) -> Int[Tensor, " B"]:
+        """The capsule that a decoder draws: that of the label, which is checked, or of the highest
+        score, without a label or where an image has several."""
+        where = type(self).__name__
+        if labels is None:
+            return scores.argmax(-1)
+        if self.task == "multilabel":
+            check_targets(labels, scores, where)
+            return scores.argmax(-1)
+        check_labels(labels, len(scores), self.num_classes, where)
+        return labels
 
     def representations(
         self, images: Float[Tensor, "B C *size"], labels: Int[Tensor, " B"] | None = None

@@ -26,6 +26,7 @@ class PooledCNN(Model):
     """
 
     name = "pooled_cnn"
+    tasks = ("classes", "multilabel")
 
     def __init__(
         self,
@@ -68,7 +69,7 @@ class PooledCNN(Model):
         self.classify = nn.Linear(hidden, num_classes)
 
     def forward(
-        self, images: Float[Tensor, "B C H W"], labels: Int[Tensor, " B"] | None = None
+        self, images: Float[Tensor, "B C H W"], labels: Int[Tensor, "B ..."] | None = None
     ) -> Output:
         self.check_images(images)
         return Output(self.classify(self.hidden(self.features(images))))

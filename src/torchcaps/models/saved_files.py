@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
@@ -13,7 +13,9 @@ from torchcaps.files import read_short
 from torchcaps.options import check_types
 from torchcaps.quoting import cut, listed, quote
 
-BASIC = ("model", "in_shape", "num_classes", "classes", "gain")  # the rest are options
+# What a model was given by its training data, and by fits on the validation images.
+LEARNT = ("classes", "task", "gain", "offset", "thresholds")
+BASIC = ("model", "in_shape", "num_classes", *LEARNT)  # the rest are options
 _LARGEST_HEADER = 10_000_000  # bytes; a hundred times that of the largest model
 
 
@@ -25,7 +27,10 @@ class _Config:
     in_shape: tuple[int, ...]
     num_classes: int
     classes: list[str] | None
+    task: Literal["classes", "multilabel", "segmentation"] | None
     gain: float | None
+    offset: float | None
+    thresholds: list[float] | None
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -44,6 +49,11 @@ def read_config(path: Path) -> dict[str, Any]:
         raise ValueError(
             f"load_model, {path}, classes: expected {config['num_classes']} different names; got "
             f"{listed(config['classes'])}; correct config.json"
+        )
+    if config.get("thresholds") and len(config["thresholds"]) != config["num_classes"]:
+        raise ValueError(
+            f"load_model, {path}, thresholds: expected {config['num_classes']}, one for each class;"
+            f" got {len(config['thresholds'])}; correct config.json"
         )
     return config
 

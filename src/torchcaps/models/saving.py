@@ -100,7 +100,7 @@ def _build(config: dict[str, Any], backbone: nn.Module | None) -> Model:
         model = create_model(
             config["model"], tuple(config["in_shape"]), config["num_classes"], **options
         )
-    model.config.update({key: config[key] for key in ("classes", "gain") if config.get(key)})
+    model.learnt(config)
     return model
 
 

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from torchcaps.ops.losses import (
     Reduction,
     check_labels,
+    check_targets,
     margin_loss,
     mean_over_images,
     reconstruction_loss,
@@ -100,7 +101,7 @@ class CapsuleLoss(nn.Module):
         self,
         out: ModelOutput,
         images: Float[Tensor, "B C *size"],
-        labels: Integer[Tensor, " B"],
+        labels: Integer[Tensor, " B"] | Integer[Tensor, "B J"],
         weights: Float[Tensor, " B"] | None = None,
     ) -> Float[Tensor, ""]:
         loss = self.margin_weight * self.margin(out.scores, labels, weights)
@@ -112,21 +113,29 @@ class CapsuleLoss(nn.Module):
 
 class ScoreCrossEntropy(nn.Module):
     r"""Cross entropy of `out.scores` as logits, plus $0.0005 \sum_p (\hat x_p - x_p)^2$ where the
-    model draws: the loss of networks whose scores are logits."""
+    model draws: the loss of networks whose scores are logits. With targets `[B, J]` of 0 and 1 in
+    the place of labels it is the binary cross entropy of each class, summed over the classes."""
 
     def forward(
         self,
         out: ModelOutput,
         images: Float[Tensor, "B C *size"],
-        labels: Integer[Tensor, " B"],
+        labels: Integer[Tensor, " B"] | Integer[Tensor, "B J"],
         weights: Float[Tensor, " B"] | None = None,
     ) -> Float[Tensor, ""]:
-        batch, num_classes = out.scores.shape
-        check_labels(labels, batch, num_classes, "ScoreCrossEntropy")
-        scores, labels = at_least_float32(out.scores), labels.long()
-        each = F.cross_entropy(scores, labels, reduction="none" if weights is not None else "mean")
-        loss = each if weights is None else mean_over_images(each, weights)
+        loss = self._entropy(at_least_float32(out.scores), labels, weights)
         if out.reconstruction is None:
             return loss
         drawn = reconstruction_loss(out.reconstruction, images, weights=weights)
         return loss + RECONSTRUCTION * drawn
+
+    @staticmethod
+    def _entropy(scores: Tensor, labels: Tensor, weights: Tensor | None) -> Tensor:
+        if labels.ndim == 2:
+            check_targets(labels, scores, "ScoreCrossEntropy")
+            each = F.binary_cross_entropy_with_logits(scores, labels.to(scores), reduction="none")
+            return mean_over_images(each.sum(-1), weights)
+        check_labels(labels, len(scores), scores.shape[1], "ScoreCrossEntropy")
+        reduction = "none" if weights is not None else "mean"
+        each = F.cross_entropy(scores, labels.long(), reduction=reduction)
+        return each if weights is None else mean_over_images(each, weights)

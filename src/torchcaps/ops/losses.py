@@ -44,7 +44,7 @@ def margin_loss(
         check_labels(labels, x.shape[0], x.shape[1], "margin_loss")
         target = one_hot(labels, x.shape[1], x.dtype)
     else:
-        _check_targets(labels, x)
+        check_targets(labels, x, "margin_loss")
         target = labels.to(x.dtype)
     present = F.relu(m_plus - x).square()
     absent = F.relu(x - m_minus).square()
@@ -104,22 +104,23 @@ def check_labels(labels: Tensor, batch: int, num_classes: int, where: str) -> No
         )
 
 
-def _check_targets(targets: Tensor, lengths: Tensor) -> None:
-    if targets.shape != lengths.shape:
+def check_targets(targets: Tensor, scores: Tensor, where: str) -> None:
+    """Raise a `ValueError` unless `targets` is `[B, J]` as the scores, of 0 and 1 or bool."""
+    if targets.shape != scores.shape:
         raise ValueError(
-            f"margin_loss, labels: expected one target per length, shape {tuple(lengths.shape)}; "
+            f"{where}, labels: expected one target per class, shape {tuple(scores.shape)}; "
             f"got {tuple(targets.shape)}; pass class indices [B], or targets [B, J]"
         )
     if targets.is_floating_point():
         raise ValueError(
-            "margin_loss, labels: expected targets of a bool or integer dtype, 1 where a class is "
+            f"{where}, labels: expected targets of a bool or integer dtype, 1 where a class is "
             f"present; got {targets.dtype}; pass targets > 0.5, and for a mixture of two images "
             "the weighted sum of two margin losses"
         )
     low, high = _extremes(targets) or (0, 1)
     if low < 0 or high > 1:
         raise ValueError(
-            "margin_loss, labels: expected targets of 0 and 1, 1 where a class is present; "
+            f"{where}, labels: expected targets of 0 and 1, 1 where a class is present; "
             f"got {low}..{high}; pass targets > 0"
         )
 

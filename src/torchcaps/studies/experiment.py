@@ -10,6 +10,7 @@ from typing import Any, ClassVar, NamedTuple
 from matplotlib.figure import Figure
 
 import torchcaps
+from torchcaps.data import require_one_class
 from torchcaps.files import write_whole
 from torchcaps.machine import machine
 from torchcaps.models import Model
@@ -77,6 +78,7 @@ class Experiment:
         """Raise a `ValueError` for what a later run of the study would trip over."""
         recipes = self.recipes(0).values()
         train_set = next(iter(recipes)).load_data("train")
+        require_one_class(train_set, f"{self.study} study, data")
         for recipe in recipes:
             recipe.build_model(train_set)
 

@@ -7,7 +7,8 @@ from torchcaps.lazy import lazy_names
 if TYPE_CHECKING:
     from torchcaps.interrupt import Interrupted
     from torchcaps.training.begin import resume, train
-    from torchcaps.training.evaluation import Evaluation, class_metrics, evaluate
+    from torchcaps.training.class_metrics import class_metrics, multilabel_metrics
+    from torchcaps.training.evaluation import Evaluation, evaluate
     from torchcaps.training.fit import Trained
     from torchcaps.training.recipe import Recipe
     from torchcaps.training.run_state import Diverged
@@ -20,6 +21,7 @@ __all__ = [
     "Trained",
     "class_metrics",
     "evaluate",
+    "multilabel_metrics",
     "resume",
     "train",
 ]
@@ -32,8 +34,9 @@ __getattr__, __dir__ = lazy_names(
         "Interrupted": "torchcaps.interrupt:Interrupted",
         "Recipe": "torchcaps.training.recipe:Recipe",
         "Trained": "torchcaps.training.fit:Trained",
-        "class_metrics": "torchcaps.training.evaluation:class_metrics",
+        "class_metrics": "torchcaps.training.class_metrics:class_metrics",
         "evaluate": "torchcaps.training.evaluation:evaluate",
+        "multilabel_metrics": "torchcaps.training.class_metrics:multilabel_metrics",
         "resume": "torchcaps.training.begin:resume",
         "train": "torchcaps.training.begin:train",
     },

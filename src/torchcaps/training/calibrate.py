@@ -4,32 +4,41 @@ import torch
 from torch import Tensor
 
 from torchcaps.data import ImageDataset
-from torchcaps.models import Model
-from torchcaps.ops.calibration import calibration_gain
+from torchcaps.models import Calibration, Model
+from torchcaps.ops.calibration import best_thresholds, calibration_gain, calibration_line
 
 Scored = list[tuple[Tensor, Tensor]]
 
 
 @torch.no_grad()
 def calibrate(model: Model, dataset: ImageDataset, *, batch_size: int = 250) -> None:
-    """Set `model.gain` to what fits `dataset` best (see `ops.calibration_gain`): images that the
-    weights were not trained on. Logits are trained as they are and keep a gain of 1, and so does a
-    model of a single class.
-    """
-    if model.score_kind == "logits" or model.num_classes < 2:
-        return
+    """Set `model.calibration` to what fits `dataset` best: images that the weights were not trained
+    on. See `fitted`."""
     device, training = next(model.parameters()).device, model.training
     model.eval()
-    batches = torch.arange(len(dataset)).split(batch_size)
-    scores = [model(dataset.batch(chosen)[0].to(device)).scores.cpu() for chosen in batches]
+    scored = []
+    for chosen in torch.arange(len(dataset)).split(batch_size):
+        images, labels = dataset.batch(chosen)
+        scored.append((model(images.to(device)).scores.cpu(), labels))
     model.train(training)
-    model.gain = calibration_gain(torch.cat(scores), dataset.labels)
+    if (found := fitted(model, scored)) is not None:
+        model.calibration = found
 
 
-def fitted_gain(model: Model, scored: Scored) -> float | None:
-    """The gain of `calibrate` for scores and labels that are known, batch by batch; None where the
-    model keeps its own."""
+def fitted(model: Model, scored: Scored) -> Calibration | None:
+    """The calibration for scores and labels that are known, batch by batch: the gain of
+    `ops.calibration_gain`; where an image has several classes the line of
+    `ops.calibration_line` and the `ops.best_thresholds` of the probabilities that it gives.
+
+    None where the model keeps its own: logits are trained as they are, and so is a model of a
+    single class.
+    """
+    if model.task == "multilabel":
+        scores, labels = (torch.cat(column) for column in zip(*scored, strict=True))
+        gain, offset = calibration_line(scores, labels)
+        levels = best_thresholds((gain * scores.double() - offset).sigmoid(), labels)
+        return Calibration(gain, offset, tuple(levels))
     if model.score_kind == "logits" or model.num_classes < 2:
         return None
     scores, labels = (torch.cat(column) for column in zip(*scored, strict=True))
-    return calibration_gain(scores, labels)
+    return Calibration(calibration_gain(scores, labels))

@@ -52,11 +52,12 @@ def train(
 
     Args:
         model: a name of `list_models()`; a `models.Model`, trained with its own loss; or any
-            module that gives logits `[B, J]` for images `[B, C, H, W]`, trained with cross entropy.
+            module that gives logits `[B, J]` for images `[B, C, H, W]`, trained with cross entropy
+            (binary, of each class for itself, where an image has several).
             A module is trained in place and returned.
         data: a name of `list_datasets()`, with its validation split; an `ImageDataset`; or any
             torch dataset of (image, label), images `[C, H, W]` all of one shape, uint8 or
-            floating, labels whole numbers from 0.
+            floating, labels whole numbers from 0, or rows `[J]` of 0 and 1.
         recipe: everything else, see `training.Recipe`; its `model` and `data` are not looked at.
         validation: images to test each epoch on, as `data`. Without any (and with `data` that is no
             name) nothing is tested: accuracy is None, and `patience` is refused.
@@ -131,6 +132,7 @@ def _materials(
         asked = replace(asked, model=type(bare).__name__)
         bare = PlainModel(bare, train_set.in_shape, train_set.num_classes)
         bare.classes = train_set.classes
+        bare.task = train_set.task
     else:
         asked = replace(asked, model=bare.name)
         train_set = _fitting(bare, train_set)
@@ -147,6 +149,7 @@ def _fitting(model: Model, train_set: ImageDataset) -> ImageDataset:
             f"are; got {model.name} for {model.in_shape} and {model.num_classes}; build it with "
             "the in_shape and num_classes of the dataset"
         )
+    model.task = train_set.task
     if named:
         return match_classes(train_set, model.classes, "train")
     model.classes = train_set.classes

@@ -23,6 +23,7 @@ from torchcaps.training.processes import everywhere, join, on_main
 from torchcaps.training.progress import TrainingProgress
 from torchcaps.training.run_state import RunState
 from torchcaps.training.step import Stepper
+from torchcaps.training.tasks import SCORES
 from torchcaps.training.validation import validate
 
 
@@ -161,10 +162,11 @@ class _Loop(RunState):
             "accuracy": found.accuracy,
             "validation_loss": found.loss,
             "reconstruction_mse": found.reconstruction_mse,
+            **({} if self.bare.task == "classes" else {SCORES[self.bare.task]: found.score}),
             "seconds": trained - start,
             "seconds_total": time.perf_counter() - start,
         }
-        self.place = self.place.next_epoch(found.accuracy, found.gain)
+        self.place = self.place.next_epoch(found.score, found.calibration)
         self.progress.epoch(record)
         self.accelerator.log({k: v for k, v in record.items() if v is not None}, number)
         on_main(lambda: self.write_epoch(record))

@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import dataclass, field
 
+from torchcaps.models import Calibration
 from torchcaps.training.precision import FLOAT32
 
 
@@ -18,7 +19,7 @@ class Place:
     loss_sum: float = 0.0
     """Of those batches."""
     best_accuracy: float = -1.0
-    """On the validation images."""
+    """Of the task's figure (`tasks.SCORES`), on the validation images."""
     precision: dict[str, bool] = field(default_factory=FLOAT32._asdict)
     """What `precision: auto` chose; never measured again, so that resuming changes nothing."""
     classes: list[str] = field(default_factory=list)
@@ -26,7 +27,9 @@ class Place:
     best_epoch: int = 0
     """That of `best_accuracy`."""
     gain: float | None = None
-    """Of the model after the epoch, see `calibrate`."""
+    """This and the next two: of the model after the epoch, see `models.Calibration`."""
+    offset: float = 0.0
+    thresholds: list[float] = field(default_factory=list)
 
     @classmethod
     def from_json(cls, text: str) -> "Place":
@@ -40,16 +43,27 @@ class Place:
             and place.precision.keys() == FLOAT32._asdict().keys()
             and all(type(value) is bool for value in place.precision.values())
             and (place.gain is None or (type(place.gain) is float and 0 < place.gain < math.inf))
+            and all(
+                type(x) is float and math.isfinite(x) for x in (place.offset, *place.thresholds)
+            )
         )
         if not valid:
             raise ValueError(f"no run can stand at {text}")
         return place
 
-    def next_epoch(self, accuracy: float | None, gain: float | None) -> "Place":
-        """After an epoch with this validation accuracy, None without validation images."""
+    @property
+    def calibration(self) -> Calibration | None:
+        """What the model is given, None where it keeps its own."""
+        if self.gain is None:
+            return None
+        return Calibration(self.gain, self.offset, tuple(self.thresholds))
+
+    def next_epoch(self, score: float | None, fitted: Calibration | None) -> "Place":
+        """After an epoch with this score of the validation images, None without any."""
         best = self.best_accuracy, self.best_epoch
-        if accuracy is not None and accuracy > self.best_accuracy:
-            best = accuracy, self.epoch + 1
+        if score is not None and score > self.best_accuracy:
+            best = score, self.epoch + 1
+        gain, offset, thresholds = fitted or (None, 0.0, ())
         return Place(
             epoch=self.epoch + 1,
             best_accuracy=best[0],
@@ -57,4 +71,6 @@ class Place:
             classes=self.classes,
             best_epoch=best[1],
             gain=gain,
+            offset=offset,
+            thresholds=list(thresholds),
         )

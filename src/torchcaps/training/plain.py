@@ -13,6 +13,7 @@ class PlainModel(Model):
     """`network`, which gives logits `[B, J]` for images, trained with cross entropy."""
 
     name = "plain"
+    tasks = ("classes", "multilabel")
     axes = (1, 2, 3)
 
     def __init__(self, network: nn.Module, in_shape: tuple[int, ...], num_classes: int) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from torchcaps.training.tasks import score_of
+
 
 class TrainingProgress:
     """Loss, accuracy and time left, on standard error. `shown=False` is silent."""
@@ -35,7 +37,10 @@ class TrainingProgress:
 
     def epoch(self, record: dict[str, Any]) -> None:
         """After an epoch: its line of metrics.jsonl."""
-        accuracy = "-" if record["accuracy"] is None else f"{record['accuracy']:.2%}"
+        name, score = score_of(record)
+        accuracy = "-" if score is None else f"{score:.2%}"
+        if name != "accuracy":
+            accuracy = f"{name.replace('_', ' ')} {accuracy}"
         self.progress.update(self.task, accuracy=accuracy)
         if self.lines:
             self.note(

@@ -129,10 +129,11 @@ class Recipe:
 
     def build_model(self, dataset: datasets.ImageDataset) -> models.Model:
         """The untrained model for the images and classes of `dataset`."""
-        model = models.create_model(
-            self.model, dataset.in_shape, dataset.num_classes, **self.model_options
-        )
-        model.classes = dataset.classes
+        options = self.model_options
+        if dataset.task == "multilabel" and "decoder" in models.options_of(self.model):
+            options = {"decoder": "none", **options}  # which would draw the capsule of one class
+        model = models.create_model(self.model, dataset.in_shape, dataset.num_classes, **options)
+        model.classes, model.task = dataset.classes, dataset.task
         return model
 
     def settled(self, images: int) -> Recipe:

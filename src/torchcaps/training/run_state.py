@@ -89,8 +89,8 @@ class RunState:
         if Recipe.load(self.folder / run_folder.CONFIG) != self.recipe:
             self.recipe.save(self.folder / run_folder.CONFIG)
         if self.place.epoch and not self.place.batches:
-            if self.place.gain is not None:
-                self.bare.gain = self.place.gain
+            if self.place.calibration is not None:
+                self.bare.calibration = self.place.calibration
             elif self.validation_set is not None:  # written by an earlier torchcaps, or logits
                 calibrate(self.bare, self.validation_set, batch_size=self.batches.batch_size)
             save(self.bare, self.folder)
@@ -98,8 +98,8 @@ class RunState:
     def write_epoch(self, record: dict[str, Any]) -> None:
         """The checkpoint last: until it is there, the epoch counts as not done."""
         run_folder.append_metrics(self.folder, record)
-        if self.place.gain is not None:
-            self.bare.gain = self.place.gain
+        if self.place.calibration is not None:
+            self.bare.calibration = self.place.calibration
         save(self.bare, self.folder)
         if self.place.best_epoch == self.place.epoch:
             save(self.bare, self.folder / run_folder.BEST)

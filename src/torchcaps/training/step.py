@@ -7,7 +7,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from torchcaps.data import ImageDataset
+from torchcaps.data import ImageDataset, require_one_class
 from torchcaps.models import Model
 from torchcaps.training.batches import Batches
 from torchcaps.training.optimizer import make_optimizer, set_rate
@@ -36,6 +36,7 @@ class Stepper:
     def weigh(self, train_set: ImageDataset, device: torch.device) -> None:
         """Count the classes, where the recipe balances them."""
         if self.recipe.class_weights == "balanced":
+            require_one_class(train_set, "Recipe, class_weights")
             self.class_weights = balanced(train_set.labels, train_set.num_classes).to(device)
 
     def loss_of(

@@ -5,19 +5,20 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from torchcaps.data import ImageDataset
-from torchcaps.models import Model
-from torchcaps.training.calibrate import fitted_gain
+from torchcaps.models import Calibration, Model
+from torchcaps.training.calibrate import fitted
 from torchcaps.training.evaluation import evaluate
 from torchcaps.training.processes import everywhere
 
 
 class Validation(NamedTuple):
-    """The figures of `evaluate`, None without validation images; the gain that fits the scores."""
+    """The figures of `evaluate`, None without validation images; what fits the scores."""
 
     accuracy: float | None = None
     loss: float | None = None
     reconstruction_mse: float | None = None
-    gain: float | None = None
+    score: float | None = None
+    calibration: Calibration | None = None
 
 
 def validate(
@@ -34,5 +35,6 @@ def validate(
         batch_size=batch_size,
         collect=lambda scores, labels: scored.append((scores, labels)),
     )
-    gain = fitted_gain(model, [part for parts in everywhere(scored) for part in parts])
-    return Validation(found.accuracy, found.loss, found.reconstruction_mse, gain)
+    calibration = fitted(model, [part for parts in everywhere(scored) for part in parts])
+    figures = found.accuracy, found.loss, found.reconstruction_mse, found.score
+    return Validation(*figures, calibration)

@@ -24,7 +24,7 @@ def curve_of(*seeds, scores=None):
     """A curve with these accuracies, one list a seed."""
     scores = scores or [[0.0] * len(seed) for seed in seeds]
     pairs = [zip(*both, strict=True) for both in zip(seeds, scores, strict=True)]
-    tests = [[Evaluation(right, score, None, 10) for right, score in seed] for seed in pairs]
+    tests = [[Evaluation(right, score, None, 10, right) for right, score in seed] for seed in pairs]
     return TransformCurve("rotation", tuple(range(len(seeds[0]))), tests)
 
 

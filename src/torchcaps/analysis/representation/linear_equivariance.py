@@ -15,7 +15,7 @@ from torchcaps.analysis.representation.ridge import (
     class_rows,
     explained,
 )
-from torchcaps.data import ImageDataset
+from torchcaps.data import ImageDataset, require_one_class
 from torchcaps.data.transforms import affine
 from torchcaps.models import Model
 from torchcaps.models.model import POSE
@@ -106,7 +106,10 @@ def measure_linear_equivariance(
     frame of its own. `each` is called after every transform, for whoever shows
     progress.
     """
-    datasets = Splits(*(label_for(model, part, "measure_linear_equivariance") for part in datasets))
+    where = "measure_linear_equivariance"
+    datasets = Splits(
+        *(require_one_class(label_for(model, part, where), where) for part in datasets)
+    )
     before = _represent(model, datasets, {})
     labels = Splits(*(dataset.labels for dataset in datasets))
     fits = {

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from torchcaps.analysis.eval_mode import eval_mode
 from torchcaps.analysis.metrics import spread
-from torchcaps.data import ImageDataset
+from torchcaps.data import ImageDataset, require_one_class
 from torchcaps.data.transforms import affine
 from torchcaps.models import Model
 from torchcaps.training.evaluation import label_for
@@ -71,7 +71,7 @@ def spatial_attack(
     moves = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
     found = SpatialAttack([], [], [], [])
     for model in models:
-        named = label_for(model, dataset, "spatial_attack")
+        named = require_one_class(label_for(model, dataset, "spatial_attack"), "spatial_attack")
         correct = torch.stack([_correct(model, named, move, batch_size) for move in moves])
         shares = correct.double().mean(1).mul(100).tolist()
         found.upright.append(_correct(model, named, {}, batch_size).double().mean().item() * 100)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from torchcaps.analysis.eval_mode import eval_mode, require
 from torchcaps.analysis.routing.couplings import CouplingStatistics, CouplingSums
-from torchcaps.data import ImageDataset
+from torchcaps.data import ImageDataset, require_one_class
 from torchcaps.models import Explanation, Model
 from torchcaps.ops import lengths
 from torchcaps.ops.routing.dynamic import routing_softmax
@@ -63,7 +63,7 @@ def measure_routing(
     lengths.
     """
     require("routes", model, "measure_routing")
-    dataset = label_for(model, dataset, "measure_routing")
+    dataset = require_one_class(label_for(model, dataset, "measure_routing"), "measure_routing")
     sums, predicted, children, parents = CouplingSums(), [], [], []
     generator = torch.Generator().manual_seed(seed)
     with eval_mode(model):

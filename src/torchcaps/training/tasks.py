@@ -1,0 +1,81 @@
+"""What each task counts of the answers, and which figure says how good they are."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from torchcaps.data import Task
+from torchcaps.models import Model, Output
+from torchcaps.training.processes import everywhere
+
+SCORES: dict[Task, str] = {"classes": "accuracy", "multilabel": "mean_average_precision"}
+"""The figure, from 0 to 1, by which an epoch is the best one."""
+
+
+def score_of(record: Mapping[str, Any]) -> tuple[str, float | None]:
+    """Name and value of that figure in a line of metrics.jsonl."""
+    name = next((name for name in reversed(SCORES.values()) if name in record), "accuracy")
+    return name, record[name]
+
+
+class Tally(Protocol):
+    """Counts what one process is shown; its figures are those of all processes."""
+
+    def add(self, model: Model, out: Output, labels: Tensor) -> None: ...
+
+    def figures(self) -> tuple[float, float]:
+        """The share of right answers, and the figure of `SCORES`."""
+        ...
+
+
+class OneClass:
+    """An answer is right if the label has the highest score."""
+
+    def __init__(self) -> None:
+        self.right = self.images = 0
+
+    def add(self, model: Model, out: Output, labels: Tensor) -> None:
+        self.right += int((out.scores.argmax(-1) == labels).sum())
+        self.images += len(labels)
+
+    def figures(self) -> tuple[float, float]:
+        right, images = (sum(column) for column in zip(*everywhere(self._counted), strict=True))
+        return right / images, right / images
+
+    @property
+    def _counted(self) -> tuple[int, int]:
+        return self.right, self.images
+
+
+class SeveralClasses(OneClass):
+    """An answer is right if all classes of the image are found and no other (exact match). Scored
+    by the mean over classes of the average precision $\\sum_n (R_n - R_{n-1}) P_n$, of those
+    classes that some image has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[Tensor, Tensor]] = []
+
+    def add(self, model: Model, out: Output, labels: Tensor) -> None:
+        self.right += int((model.present(out) == labels.bool()).all(-1).sum())
+        self.images += len(labels)
+        self.seen.append((model.probabilities(out).cpu(), labels.cpu()))
+
+    def figures(self) -> tuple[float, float]:
+        from torchmetrics.functional.classification import multilabel_average_precision
+
+        accuracy, _ = super().figures()
+        seen = [part for parts in everywhere(self.seen) for part in parts]
+        found, labels = (torch.cat(column) for column in zip(*seen, strict=True))
+        shown = labels.any(0)
+        if not shown.any():
+            return accuracy, 0.0
+        each = multilabel_average_precision(
+            found[:, shown].double(), labels[:, shown], int(shown.sum())
+        )
+        return accuracy, float(each)
+
+
+TALLIES: dict[Task, type[OneClass]] = {"classes": OneClass, "multilabel": SeveralClasses}
