@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .transforms import random_shift, rotate
+from .transforms import Interpolation, random_shift, rotate
 
 # Of red, green and blue in grey (ITU-R BT.601).
 _GREY = (0.299, 0.587, 0.114)
@@ -29,12 +29,7 @@ class Augmentation(NamedTuple):
     saturation: float = 0.0
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        if self.shift or self.subpixel:
-            images = random_shift(images, self.shift, generator, subpixel=self.subpixel)
-        if self.flip != "none":
-            images = random_flip(images, self.flip, generator)
-        if self.rotate:
-            images = rotate(images, _uniform(images, -self.rotate, self.rotate, generator))
+        images = self.moved(images, generator)
         for jitter, reach in (
             (scale_brightness, self.brightness),
             (scale_contrast, self.contrast),
@@ -43,6 +38,33 @@ class Augmentation(NamedTuple):
             if reach:
                 images = jitter(images, _uniform(images, 1 - reach, 1 + reach, generator))
         return images
+
+
+    def moved(
+        self, images: Tensor, generator: torch.Generator, mode: Interpolation = "bilinear"
+    ) -> Tensor:
+        """The changes of place alone: these come first, and draw the same numbers in any mode."""
+        if self.shift or self.subpixel:
+            images = random_shift(
+                images, self.shift, generator, subpixel=self.subpixel, mode=mode
+            )
+        if self.flip != "none":
+            images = random_flip(images, self.flip, generator)
+        if self.rotate:
+            degrees = _uniform(images, -self.rotate, self.rotate, generator)
+            images = rotate(images, degrees, mode=mode)
+        return images
+
+    def with_masks(
+        self, images: Tensor, masks: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Images changed, and their masks [B,H,W] moved with them: each pixel takes the class of
+        the nearest, and 0, the background, from outside the mask."""
+        again = torch.Generator(generator.device)
+        again.set_state(generator.get_state())
+        whole = masks.unsqueeze(1).to(images.dtype)
+        moved = self.moved(whole, again, mode="nearest").squeeze(1)
+        return self(images, generator), moved.to(masks.dtype)
 
 
 def random_flip(images: Tensor, flip: str, generator: torch.Generator) -> Tensor:

@@ -8,26 +8,24 @@ import torch
 from torch import Tensor
 
 from .checks import check_images, check_masks, check_signals
-from .dataset import ImageDataset, as_unit_float
+from .dataset import ImageDataset, Task
 
-_SMALL = 256  # regions that a byte can name
+_IN_A_BYTE = 256
 
 
 class SegmentationDataset(ImageDataset):
     """Images [N,C,H,W] or volumes [N,C,D,H,W], and a mask [N,*size] for each: `labels` holds the
     class of every pixel, whole numbers from 0.
 
-    images: as in `ImageDataset`; volumes as in `SignalDataset`, without NaN.
+    images: as in `ImageDataset`; volumes as in `SignalDataset`, all of one size.
     classes: the names of the regions, in the order of the numbers; class 0 is the background, which
-        averages over the regions leave out.
+        means over the regions leave out.
 
     `dataset[i]` is an image and its mask, int64 [*size]; `dataset.batch(indices)` gives images and
-    masks [B,*size]. Masks are kept in a byte a pixel where there are at most 256 regions.
+    masks [B,*size]. Masks are kept in a byte a pixel where there are at most 256 classes.
 
     ValueError: as for images; masks of another size, or with a number that is no class.
     """
-
-    task = "segmentation"
 
     def __init__(
         self,
@@ -43,14 +41,15 @@ class SegmentationDataset(ImageDataset):
         check(images, name)
         check_masks(labels, images, self.classes, name)
         self.images = images
-        self.labels = labels.to(torch.uint8) if self.num_classes <= _SMALL else labels.long()
+        self.labels = labels.to(torch.uint8 if self.num_classes <= _IN_A_BYTE else torch.long)
+
+    @property
+    def task(self) -> Task:
+        return "segmentation"
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        return as_unit_float(self.images[index]), self.labels[index].long()
-
-    def __getitems__(self, indices: Sequence[int] | Tensor) -> list[tuple[Tensor, Tensor]]:
-        """What a DataLoader calls, once a batch."""
-        return list(zip(*self.batch(indices), strict=True))
+        images, masks = self.batch([index])
+        return images[0], masks[0]
 
     def batch(self, indices: Sequence[int] | Tensor) -> tuple[Tensor, Tensor]:
         """Images float32 [B,C,*size] and masks int64 [B,*size] at these indices."""

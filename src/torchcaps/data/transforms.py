@@ -6,11 +6,14 @@ What comes in from outside the image is 0.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample, pad
 
 Number = float | Tensor
+Interpolation = Literal["bilinear", "nearest"]
 
 
 def shift(images: Tensor, dx: Number, dy: Number) -> Tensor:
@@ -18,12 +21,12 @@ def shift(images: Tensor, dx: Number, dy: Number) -> Tensor:
     return affine(images, dx=dx, dy=dy)
 
 
-def rotate(images: Tensor, degrees: Number) -> Tensor:
+def rotate(images: Tensor, degrees: Number, *, mode: Interpolation = "bilinear") -> Tensor:
     """Turn images [B,C,H,W] about their centre, counter-clockwise on the screen.
 
     degrees: a number, or a tensor [B]. A multiple of 90 on square images is `torch.rot90` exactly.
     """
-    return affine(images, degrees=degrees)
+    return affine(images, degrees=degrees, mode=mode)
 
 
 def affine(
@@ -33,6 +36,8 @@ def affine(
     dx: Number = 0.0,
     dy: Number = 0.0,
     shear: Number = 0.0,
+    *,
+    mode: Interpolation = "bilinear",
 ) -> Tensor:
     """Shear, then scale, then rotate about the centre, then shift: out = R S K in + (dx, dy).
 
@@ -41,6 +46,7 @@ def affine(
     images: floating [B,C,H,W], any H and W. Every other argument is a number, or a tensor [B]:
     degrees: counter-clockwise on the screen.   scale: above 1 makes things larger.
     dx, dy: pixels right and down.              shear: pixels to the right for each pixel down.
+    mode: "nearest" takes the nearest pixel in place of a mixture, as masks need it.
     Returns [B,C,H,W] in the dtype of `images`, with gradients to the images and every tensor.
     Shifts by whole pixels and turns by 90 degrees (H = W) are exact.
 
@@ -54,7 +60,7 @@ def affine(
     values = {name: _parameter(name, value, work) for name, value in given.items()}
     if bool((values["scale"] == 0).any()):
         raise ValueError("affine, scale: expected any number but 0; got 0; use 1 for no change")
-    return _sample(work, *_sources(work, **values)).to(images.dtype)
+    return _sample(work, *_sources(work, **values), mode).to(images.dtype)
 
 
 def random_shift(
@@ -63,6 +69,7 @@ def random_shift(
     generator: torch.Generator | None = None,
     *,
     subpixel: bool = False,
+    mode: Interpolation = "bilinear",
 ) -> Tensor:
     """Move each image by its own whole numbers of pixels, filling with 0.
 
@@ -70,6 +77,7 @@ def random_shift(
     `generator`. With 2 pixels, the augmentation of Sabour, Frosst and Hinton (2017) for MNIST.
     subpixel: then by a fraction as well, uniform from -1/2 to 1/2 and bilinear, so that images
     (floating ones) lie in every way on the grid of their pixels, and are as soft as turned ones.
+    mode: of the fraction, see `affine`.
     """
     if images.ndim != 4 or max_pixels < 0:
         raise ValueError(
@@ -89,7 +97,7 @@ def random_shift(
     if not subpixel:
         return moved
     dx, dy = torch.rand((2, count), generator=generator, device=drawn_on).to(images) - 0.5
-    return shift(moved, dx, dy)
+    return affine(moved, dx=dx, dy=dy, mode=mode)
 
 
 def _sources(
@@ -116,8 +124,8 @@ def _cos_sin(degrees: Tensor) -> tuple[Tensor, Tensor]:
     return torch.where(flipped, -cos, cos), torch.where(flipped, -sin, sin)
 
 
-def _sample(images: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """Bilinear values of images at centred pixels x, y [B,H,W].
+def _sample(images: Tensor, x: Tensor, y: Tensor, mode: Interpolation) -> Tensor:
+    """Bilinear values of images, or the nearest ones, at centred pixels x, y [B,H,W].
 
     The images are first padded to powers of two. `grid_sample` wants -1..1: with such a size the
     way there and back loses no bit, so that whole pixels stay whole.
@@ -126,7 +134,7 @@ def _sample(images: Tensor, x: Tensor, y: Tensor) -> Tensor:
     tall, wide = (1 << (size - 1).bit_length() for size in (height, width))
     framed = pad(images, (0, wide - width, 0, tall - height))
     grid = torch.stack([(2 * x + width) / wide - 1, (2 * y + height) / tall - 1], dim=-1)
-    return grid_sample(framed, grid, padding_mode="zeros", align_corners=False)
+    return grid_sample(framed, grid, mode=mode, padding_mode="zeros", align_corners=False)
 
 
 def _parameter(name: str, value: Number, images: Tensor) -> Tensor:

@@ -5,90 +5,147 @@ from itertools import pairwise
 from typing import Any
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from torchcaps.models.model import Model, Output
+from torchcaps.models.model import Output
+from torchcaps.models.segmentation_model import SegmentationModel
 from torchcaps.nn import (
     ConvCapsules2d,
     ConvCapsules3d,
     ConvTransposeCapsules2d,
     ConvTransposeCapsules3d,
 )
+from torchcaps.nn.standardise import Standardise
 from torchcaps.ops import lengths
+from torchcaps.options import check_several, check_sizes
+
+_TOP_TYPES, _UP = 2, {"kernel_size": 4, "stride": 2, "padding": 1}
 
 
-class SegCapsNet(Model):
+class SegCapsNet(SegmentationModel):
+    r"""Convolutional capsules down, transposed ones up, skips between maps of one size, and J class
+    capsules at every pixel, whose lengths are the scores:
+
+        images -> ReLU(stem) -> [halve -> same] per level -> [double -> + skip -> same] per level
+               -> class capsules [B, J, *size, D]
+
+    Layers that halve or double a map, and that of the class capsules, route by agreement; the
+    others route once, which is a convolution of capsules and squash. In each of them the
+    children of one type cast one vote together.
+
+    The decoder draws the target region, all pixels but those of class 0, from the capsule of each
+    pixel's class, by convolutions of one pixel: as a regulariser, it asks poses to know what they
+    are capsules of.
+
+    Args:
+        in_shape, num_classes: of the data, (C, H, W) or (C, D, H, W) of any size.
+        stem_channels: of the stem's 5x5 convolution, read as one capsule a pixel.
+        types, dims: kinds of capsules and their size at each level, from the finest to the
+            coarsest map; each level halves the map.
+        kernel_size: of the capsule layers that halve or keep a map, an odd number.
+        pose_dim: D.
+        iterations: of the routing by agreement.
+        decoder_width: channels of the decoder's two hidden layers.
+
+    Source: LaLonde & Bagci 2018, 2021 (SegCaps). Theirs has one class capsule (the target) where
+    this has one for each class, with the margin loss of each in the place of a weighted binary
+    cross entropy; 5x5 kernels, three levels and 1.4 million parameters (here 3x3 and 98 thousand);
+    biases in its capsule layers; and squares of the reconstruction error over the whole image,
+    black outside the target.
+    """
+
     name = "seg_capsnet"
-    axes = (2, 3)
     score_kind = "lengths"
 
     def __init__(
-        self, in_shape, num_classes, *,
-        stem_channels: int = 16, types: Sequence[int] = (4, 4, 8), dims: Sequence[int] = (8, 16, 16),
-        kernel_size: int = 3, pose_dim: int = 8, iterations: int = 3, decoder_width: int = 32, scale=1.0, bias=False, last=1, top=2, top_dim=8, its_last=3,its_up=1,its_down=1,stem2=False,
+        self,
+        in_shape: tuple[int, ...],
+        num_classes: int,
+        *,
+        stem_channels: int = 16,
+        types: Sequence[int] = (4, 4, 8),
+        dims: Sequence[int] = (8, 16, 16),
+        kernel_size: int = 3,
+        pose_dim: int = 8,
+        iterations: int = 3,
+        decoder_width: int = 32,
     ) -> None:
         super().__init__(in_shape, num_classes)
-        rank = len(self.in_shape) - 1
-        conv = (ConvCapsules2d, ConvCapsules3d)[rank - 2]
-        transposed = (ConvTransposeCapsules2d, ConvTransposeCapsules3d)[rank - 2]
-        convolution = (nn.Conv2d, nn.Conv3d)[rank - 2]
-        same = kernel_size // 2
-        def layer(kind, *a, its=iterations, **k):
-            l = kind(*a, votes="summed", iterations=its, routing_options={"bias": bias}, **k)
-            with torch.no_grad():
-                l.weight.mul_(scale * l.kernel_size[0] ** (-rank / 2))
-            return l
-        self.stem = convolution(self.in_shape[0], stem_channels, 5, padding=2)
-        if stem2: self.stem = nn.Sequential(self.stem, nn.ReLU(), convolution(stem_channels, stem_channels, 3, padding=1))
-        maps = [(1, stem_channels), *zip(types, dims, strict=True)]
-        self.down = nn.ModuleList(
-            nn.Sequential(
-                layer(conv, *below, *above, kernel_size, stride=2, padding=same, its=its_down),
-                layer(conv, *above, *above, kernel_size, padding=same, its=1),
+        sizes = {"stem_channels": stem_channels, "kernel_size": kernel_size, "pose_dim": pose_dim}
+        check_sizes("SegCapsNet", **sizes, iterations=iterations, decoder_width=decoder_width)
+        for name, several in (("types", types), ("dims", dims)):
+            check_several("SegCapsNet", name, several, max(len(types), 1))
+        if kernel_size % 2 == 0:
+            raise ValueError(
+                f"SegCapsNet, kernel_size: expected an odd number, whose middle is a pixel; got "
+                f"{kernel_size}; take {kernel_size + 1}"
             )
-            for below, above in pairwise(maps)
+        self.halvings, flat = len(types), len(self.in_shape) == 3
+        make, transposed = (
+            (ConvCapsules2d, ConvTransposeCapsules2d)
+            if flat
+            else (ConvCapsules3d, ConvTransposeCapsules3d)
         )
-        ups = [(top, top_dim), *maps[1:]]
+        convolution = nn.Conv2d if flat else nn.Conv3d
+        same = {"kernel_size": kernel_size, "padding": kernel_size // 2}
+        channels = self.in_shape[0]
+        self.stem = convolution(channels, stem_channels, 5, padding=2)
+        levels = list(zip(types, dims, strict=True))
+        pixel, top = (1, stem_channels), (_TOP_TYPES, dims[0])
+        self.down = nn.ModuleList(
+            _layer(make, *below, *above, **same, stride=2, iterations=iterations)
+            for below, above in pairwise([pixel, *levels])
+        )
+        self.keep = nn.ModuleList(_layer(make, *each, *each, **same) for each in levels)
         self.up = nn.ModuleList(
-            layer(transposed, *above, *below, 4, stride=2, padding=1, its=its_up)
-            for below, above in pairwise(ups)
+            _layer(transposed, *above, *below, **_UP, iterations=iterations)
+            for below, above in pairwise([top, *levels])
         )
+        self.skip = _layer(make, *pixel, *top, kernel_size=1)
         self.merge = nn.ModuleList(
-            layer(conv, 2 * above[0], above[1], *above, kernel_size, padding=same, its=1)
-            for above in maps[1:-1]
+            _layer(make, 2 * each[0], each[1], *each, **same) for each in levels[:-1]
         )
-        self.skip = layer(conv, *maps[0], *ups[0], 1, its=1)
-        self.classify = layer(conv, 2*ups[0][0], ups[0][1], num_classes, pose_dim, last, padding=last // 2, its=its_last)
+        last = (2 * _TOP_TYPES, dims[0], num_classes, pose_dim)
+        self.classify = _layer(make, *last, kernel_size=1, iterations=iterations)
         self.decoder = nn.Sequential(
-            convolution(pose_dim, decoder_width, 1), nn.ReLU(),
-            convolution(decoder_width, decoder_width, 1), nn.ReLU(),
-            convolution(decoder_width, self.in_shape[0], 1), nn.Sigmoid(),
+            convolution(pose_dim, decoder_width, 1),
+            nn.ReLU(),
+            convolution(decoder_width, decoder_width, 1),
+            nn.ReLU(),
+            convolution(decoder_width, channels, 1),
         )
-        self.step = 2 ** len(types)
 
-    def forward(self, images, labels=None):
-        self.check_images(images)
-        size = images.shape[2:]
-        pads = [n for side in reversed(size) for n in (0, -side % self.step)]
-        x = F.relu(self.stem(F.pad(images, pads, mode="replicate")))
-        x = x.movedim(1, -1).unsqueeze(1)
-        maps = [x]
-        for down in self.down:
-            x = down(x)
-            maps.append(x)
-        for level in range(len(self.up) - 1, 0, -1):
-            x = torch.cat([self.up[level](x), maps[level]], 1)
-            x = self.merge[level - 1](x)
-        x = torch.cat([self.up[0](x), self.skip(maps[0])], 1)
-        poses = self.classify(x)
-        poses = poses[(..., *(slice(n) for n in size), slice(None))]
+    def forward(
+        self, images: Float[Tensor, "B C *size"], labels: Int[Tensor, "B *size"] | None = None
+    ) -> Output:
+        poses = self.cut(self._class_capsules(self.widened(images)), 2)
         scores = lengths(poses)
-        regions = scores.argmax(1) if labels is None else labels
-        index = regions[:, None, ..., None].expand(-1, 1, *size, poses.shape[-1])
-        target = poses.gather(1, index).squeeze(1).movedim(-1, 1)
-        drawn = self.decoder(target) * (regions > 0).unsqueeze(1)
-        return Output(scores, poses, scores, drawn)
+        return Output(scores, poses, scores, self._draw(poses, self.chosen(scores, labels)))
 
-    def make_loss(self):
-        raise NotImplementedError
+    def _class_capsules(self, images: Tensor) -> Float[Tensor, "B J *size D"]:
+        x = F.relu(self.stem(images)).movedim(1, -1).unsqueeze(1)
+        below = self.skip(x)
+        skips = []
+        for down, keep in zip(self.down, self.keep, strict=True):
+            skips.append(below)
+            x = below = keep(down(x))
+        for level in reversed(range(self.halvings)):
+            x = torch.cat([self.up[level](x), skips[level]], 1)
+            if level:
+                x = self.merge[level - 1](x)
+        return self.classify(x)
+
+    def _draw(self, poses: Tensor, index: Int[Tensor, "B *size"]) -> Float[Tensor, "B C *size"]:
+        """The target region, drawn from the pose of the class `index` at each pixel."""
+        each = index[:, None, ..., None].expand(-1, 1, *index.shape[1:], poses.shape[-1])
+        drawn = self.decoder(poses.gather(1, each).squeeze(1).movedim(-1, 1))
+        region = (index > 0).unsqueeze(1)
+        if isinstance(self.standardise, Standardise):
+            return self.standardise.undo(drawn * region)
+        return drawn.sigmoid() * region
+
+
+def _layer(kind: Any, *sizes: int, iterations: int = 1, **geometry: Any) -> Any:
+    return kind(*sizes, votes="summed", iterations=iterations, **geometry)

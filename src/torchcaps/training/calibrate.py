@@ -8,6 +8,17 @@ from torchcaps.models import Calibration, Model
 from torchcaps.ops.calibration import best_thresholds, calibration_gain, calibration_line
 
 Scored = list[tuple[Tensor, Tensor]]
+_PIXELS = 1000  # of an image, evenly spread: as good as all, and small
+
+
+def rows(scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Scores and labels as they are; of masks `[B, *size]` those of some pixels, `[N, J]` and
+    `[N]`."""
+    if scores.ndim == 2:
+        return scores, labels
+    step = -(-labels[0].numel() // _PIXELS)
+    some, wanted = scores.flatten(2)[..., ::step], labels.flatten(1)[:, ::step]
+    return some.movedim(1, -1).flatten(0, 1), wanted.flatten()
 
 
 @torch.no_grad()
@@ -19,7 +30,7 @@ def calibrate(model: Model, dataset: ImageDataset, *, batch_size: int = 250) -> 
     scored = []
     for chosen in torch.arange(len(dataset)).split(batch_size):
         images, labels = dataset.batch(chosen)
-        scored.append((model(images.to(device)).scores.cpu(), labels))
+        scored.append(rows(model(images.to(device)).scores.cpu(), labels))
     model.train(training)
     if (found := fitted(model, scored)) is not None:
         model.calibration = found

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from torchcaps.data import ImageDataset
 from torchcaps.models import Calibration, Model
-from torchcaps.training.calibrate import fitted
+from torchcaps.training.calibrate import fitted, rows
 from torchcaps.training.evaluation import evaluate
 from torchcaps.training.processes import everywhere
 
@@ -33,7 +33,7 @@ def validate(
         dataset,
         loss,
         batch_size=batch_size,
-        collect=lambda scores, labels: scored.append((scores, labels)),
+        collect=lambda scores, labels: scored.append(rows(scores, labels)),
     )
     calibration = fitted(model, [part for parts in everywhere(scored) for part in parts])
     figures = found.accuracy, found.loss, found.reconstruction_mse, found.score
