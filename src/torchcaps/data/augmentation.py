@@ -39,15 +39,12 @@ class Augmentation(NamedTuple):
                 images = jitter(images, _uniform(images, 1 - reach, 1 + reach, generator))
         return images
 
-
     def moved(
         self, images: Tensor, generator: torch.Generator, mode: Interpolation = "bilinear"
     ) -> Tensor:
         """The changes of place alone: these come first, and draw the same numbers in any mode."""
         if self.shift or self.subpixel:
-            images = random_shift(
-                images, self.shift, generator, subpixel=self.subpixel, mode=mode
-            )
+            images = random_shift(images, self.shift, generator, subpixel=self.subpixel, mode=mode)
         if self.flip != "none":
             images = random_flip(images, self.flip, generator)
         if self.rotate:

@@ -42,8 +42,8 @@ class SegCapsNet(SegmentationModel):
     Args:
         in_shape, num_classes: of the data, (C, H, W) or (C, D, H, W) of any size.
         stem_channels: of the stem's 5x5 convolution, read as one capsule a pixel.
-        types, dims: kinds of capsules and their size at each level, from the finest to the
-            coarsest map; each level halves the map.
+        level_types, level_dims: kinds of capsules and their size at each level, from the finest to
+            the coarsest map; each level halves the map.
         kernel_size: of the capsule layers that halve or keep a map, an odd number.
         pose_dim: D.
         iterations: of the routing by agreement.
@@ -65,8 +65,8 @@ class SegCapsNet(SegmentationModel):
         num_classes: int,
         *,
         stem_channels: int = 16,
-        types: Sequence[int] = (4, 4, 8),
-        dims: Sequence[int] = (8, 16, 16),
+        level_types: Sequence[int] = (4, 4, 8),
+        level_dims: Sequence[int] = (8, 16, 16),
         kernel_size: int = 3,
         pose_dim: int = 8,
         iterations: int = 3,
@@ -75,14 +75,14 @@ class SegCapsNet(SegmentationModel):
         super().__init__(in_shape, num_classes)
         sizes = {"stem_channels": stem_channels, "kernel_size": kernel_size, "pose_dim": pose_dim}
         check_sizes("SegCapsNet", **sizes, iterations=iterations, decoder_width=decoder_width)
-        for name, several in (("types", types), ("dims", dims)):
-            check_several("SegCapsNet", name, several, max(len(types), 1))
+        for name, several in (("level_types", level_types), ("level_dims", level_dims)):
+            check_several("SegCapsNet", name, several, max(len(level_types), 1))
         if kernel_size % 2 == 0:
             raise ValueError(
                 f"SegCapsNet, kernel_size: expected an odd number, whose middle is a pixel; got "
                 f"{kernel_size}; take {kernel_size + 1}"
             )
-        self.halvings, flat = len(types), len(self.in_shape) == 3
+        self.halvings, flat = len(level_types), len(self.in_shape) == 3
         make, transposed = (
             (ConvCapsules2d, ConvTransposeCapsules2d)
             if flat
@@ -92,8 +92,8 @@ class SegCapsNet(SegmentationModel):
         same = {"kernel_size": kernel_size, "padding": kernel_size // 2}
         channels = self.in_shape[0]
         self.stem = convolution(channels, stem_channels, 5, padding=2)
-        levels = list(zip(types, dims, strict=True))
-        pixel, top = (1, stem_channels), (_TOP_TYPES, dims[0])
+        levels = list(zip(level_types, level_dims, strict=True))
+        pixel, top = (1, stem_channels), (_TOP_TYPES, level_dims[0])
         self.down = nn.ModuleList(
             _layer(make, *below, *above, **same, stride=2, iterations=iterations)
             for below, above in pairwise([pixel, *levels])
@@ -107,7 +107,7 @@ class SegCapsNet(SegmentationModel):
         self.merge = nn.ModuleList(
             _layer(make, 2 * each[0], each[1], *each, **same) for each in levels[:-1]
         )
-        last = (2 * _TOP_TYPES, dims[0], num_classes, pose_dim)
+        last = (2 * _TOP_TYPES, level_dims[0], num_classes, pose_dim)
         self.classify = _layer(make, *last, kernel_size=1, iterations=iterations)
         self.decoder = nn.Sequential(
             convolution(pose_dim, decoder_width, 1),

@@ -120,7 +120,7 @@ class WindowCapsules(CapsuleLayer):
         kernel = self.weight[0].to(dtype).unflatten(-1, (*self.kernel_size, self.dim)).flatten(0, 1)
         with without_autocast(u.device):
             x = self._convolve(u.to(dtype).movedim(-1, 2).flatten(0, 1), kernel.movedim(-1, 1))
-        x = x.unflatten(0, (len(u), self.types)).unflatten(2, (self.out_types, -1))
+        x = x.unflatten(0, (u.shape[0], self.types)).unflatten(2, (self.out_types, -1))
         votes = x.movedim((1, 2, 3), (-3, -2, -1))  # [B, *positions, T, J, D]
         found = route_votes(self.routing.algorithm(), votes.flatten(0, self.axes))
         poses, sure = (y.unflatten(0, votes.shape[: self.axes + 1]) for y in found[:2])
