@@ -29,7 +29,7 @@ def read_mask(path: Path, where: str) -> np.ndarray:
         mode = opened.mode  # before numbers beyond 8 bits were scaled
     if mode not in ("1", "L", "P"):
         raise ValueError(
-            f"{where}: expected a mask of one number a pixel, an indexed or grey picture of 8 bits; "
+            f"{where}: expected one number a pixel, an indexed or grey picture of 8 bits; "
             f"got mode {mode}; write class numbers, as PIL.Image.fromarray of bytes does"
         )
     return np.asarray(picture).astype(np.uint8)

@@ -36,6 +36,7 @@ from torchcaps.nn.routing import (
     VectorRouting,
 )
 from torchcaps.nn.routing_module import RoutingModule
+from torchcaps.nn.segmentation_loss import SegmentationLoss
 from torchcaps.nn.stack import CapsuleStack
 
 __all__ = [
@@ -69,6 +70,7 @@ __all__ = [
     "RandomRouting",
     "RoutingModule",
     "ScoreCrossEntropy",
+    "SegmentationLoss",
     "SelfAttentionRouting",
     "SelfRouting",
     "SmoothPool2d",

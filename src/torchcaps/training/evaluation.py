@@ -58,6 +58,11 @@ def evaluate(
     if not isinstance(bare, Model):
         bare = PlainModel(model, dataset.in_shape, dataset.num_classes)
         bare.task = dataset.task
+    if transform is not None and dataset.task == "segmentation":
+        raise ValueError(
+            f"evaluate, transform: expected none, since the masks of {dataset.name!r} would not "
+            "move with their images; got one; leave it out (on the command line, --rotate)"
+        )
     tally = TALLIES[dataset.task]()
     processes = join()
     device = next(model.parameters()).device
