@@ -1,5 +1,6 @@
-"""`seg_capsnet` beside a U-Net of the same size on the drawn faces with masks of their parts, and the
-memory of one large image: `python benchmarks/segmentation.py [--seeds N] [--quick] [--out DIR]`.
+"""`seg_capsnet` beside a U-Net of the same size on the drawn faces with masks of their parts, and
+the memory of one large image:
+`python benchmarks/segmentation.py [--seeds N] [--quick] [--out DIR]`.
 
 Dice and IoU are those of the test split by the weights of the last epoch, which chooses nothing.
 `seconds` are those of training with validation on `threads` threads of a machine that may do other

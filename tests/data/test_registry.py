@@ -15,6 +15,7 @@ def source(request):
     roots = {
         "arrays": lambda: request.getfixturevalue("signals_file"),
         "digits": lambda: None,
+        "face_parts": lambda: None,
         "faces": lambda: None,
         "fashion_mnist": lambda: request.getfixturevalue("small_fashion"),
         "folder": lambda: request.getfixturevalue("picture_folder"),
@@ -31,7 +32,7 @@ def load_all(source):
 def rows(dataset):
     """The images and labels, one row of bytes each, in an order that does not matter."""
     images, labels = dataset.batch(range(len(dataset)))
-    table = torch.cat([labels[:, None].float(), images.flatten(1)], dim=1)
+    table = torch.cat([labels.view(len(labels), -1).float(), images.flatten(1)], dim=1)
     return sorted(map(bytes, table.numpy()))
 
 
