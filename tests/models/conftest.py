@@ -8,7 +8,7 @@ import torch
 import torchcaps as tc
 from torchcaps.models.catalogue import MODELS
 
-SMALLER = {"stem_channels": 8, "types": 4, "decoder_width": 12, "hidden": 16}
+SMALLER = {"stem_channels": 8, "types": 4, "decoder_width": 12, "hidden": 16, "side": 2}
 
 
 @pytest.fixture(params=tc.list_models())
@@ -18,14 +18,20 @@ def name(request):
 
 @pytest.fixture
 def build(name):
-    """The registered model for images of a shape, always with the same weights; models for signals
-    get signals as long as the images are wide."""
+    """The registered model for images of a shape, always with the same weights, none of which are
+    all alike, as at the start of some (Heinsen's betas are 0, and let no gradient through); models
+    for signals get signals as long as the images are wide."""
 
     def make(in_shape=(1, 28, 28), num_classes=10, **options):
         torch.manual_seed(0)
         if MODELS[name].architecture.axes == (1,):
             in_shape = in_shape[0], in_shape[-1]
-        return tc.create_model(name, in_shape, num_classes, **options)
+        model = tc.create_model(name, in_shape, num_classes, **options)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                if not parameter.is_meta and (parameter == parameter.flatten()[0]).all():
+                    parameter.add_(0.1 * torch.randn_like(parameter))
+        return model
 
     return make
 
@@ -39,10 +45,11 @@ def small_options(name):
 
 @pytest.fixture
 def small(build, small_options):
-    """The model with few channels, two classes, and the smallest of a few sizes that it takes."""
-    for size in (8, 20, 28):
+    """The model with few channels, two classes, and the smallest of a few sizes that it takes; in
+    evaluation mode, where norms of batches are functions of one image."""
+    for size in (8, 20, 28, 52):
         try:
-            return build((1, size, size), 2, **small_options)
+            return build((1, size, size), 2, **small_options).eval()
         except ValueError:
             continue
     raise AssertionError("takes none of these sizes")

@@ -22,6 +22,7 @@ def test_filled_with_the_weights_of_another_it_is_that_model(small, empty, assig
     model = empty if assign else empty.to_empty(device="cpu")
     model.load_state_dict(small.state_dict(), assign=assign)
     images = torch.rand(2, *small.in_shape)
+    model.eval()
     assert torch.equal(model(images).scores, small(images).scores)
 
 

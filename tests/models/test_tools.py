@@ -13,6 +13,7 @@ from torch.nn.utils import parametrizations, prune
 
 import torchcaps as tc
 from torchcaps.nn import DenseCapsules, EquivariantCapsules, GroupConv2d, LiftingConv2d
+from torchcaps.nn.layer import as_capsules
 from torchcaps.nn.routing_module import RoutingModule
 
 
@@ -104,6 +105,8 @@ def test_pruned_weights_stay_zero_through_training(small, data):
 
 @pytest.mark.parametrize("norm", [parametrizations.spectral_norm, parametrizations.weight_norm])
 def test_parametrised_weights_are_read_in_every_call_and_train(small, data, norm):
+    small.double()  # spectral norms leave little of an image
+    data = data[0].double(), data[1]
     for layer in convolutions(small).values():
         norm(layer)
     before = copy.deepcopy(small)
@@ -114,7 +117,7 @@ def test_parametrised_weights_are_read_in_every_call_and_train(small, data, norm
         with torch.no_grad():
             numbers = answer(small, data)
             for p in layer.get_submodule("parametrizations.weight").parameters():
-                p.add_(torch.rand_like(p))
+                p.add_(torch.randn_like(p), alpha=0.1)
             assert not torch.equal(answer(small, data), numbers)
 
 
@@ -164,7 +167,7 @@ def test_autocast_leaves_the_lengths_of_capsules_in_float32(small, capsules, dat
     with torch.autocast("cpu", torch.bfloat16):
         told = capsules.explain(u)
     torch.testing.assert_close(capsules(u), poses)
-    torch.testing.assert_close(told.poses, poses)
+    torch.testing.assert_close(told.poses, as_capsules(poses).poses)
     torch.testing.assert_close(out.scores, small(*data).scores, atol=0.03, rtol=0.1)
 
 

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from torchcaps.models.cnn import CNN
     from torchcaps.models.cnn1d import CNN1d
     from torchcaps.models.create import create_model, options_of
+    from torchcaps.models.efficient_capsnet import EfficientCapsNet
     from torchcaps.models.equivariant_capsnet import EquivariantCapsNet
     from torchcaps.models.explanation import Explanation
+    from torchcaps.models.heinsen_capsnet import HeinsenCapsNet
     from torchcaps.models.model import Calibration, Model, Output
     from torchcaps.models.pooled_cnn import PooledCNN
     from torchcaps.models.pretrained import list_pretrained
@@ -30,8 +32,10 @@ __all__ = [
     "CapsNet",
     "CapsNet1d",
     "CapsNetResNet",
+    "EfficientCapsNet",
     "EquivariantCapsNet",
     "Explanation",
+    "HeinsenCapsNet",
     "Model",
     "Output",
     "PooledCNN",
@@ -55,8 +59,10 @@ __getattr__, __dir__ = lazy_names(
         "CapsNet": "torchcaps.models.capsnet:CapsNet",
         "CapsNetResNet": "torchcaps.models.capsnet_resnet:CapsNetResNet",
         "CapsNet1d": "torchcaps.models.capsnet1d:CapsNet1d",
+        "EfficientCapsNet": "torchcaps.models.efficient_capsnet:EfficientCapsNet",
         "EquivariantCapsNet": "torchcaps.models.equivariant_capsnet:EquivariantCapsNet",
         "Explanation": "torchcaps.models.explanation:Explanation",
+        "HeinsenCapsNet": "torchcaps.models.heinsen_capsnet:HeinsenCapsNet",
         "Model": "torchcaps.models.model:Model",
         "Output": "torchcaps.models.model:Output",
         "PooledCNN": "torchcaps.models.pooled_cnn:PooledCNN",

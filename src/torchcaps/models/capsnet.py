@@ -7,9 +7,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from torchcaps.models.explanation import Explanation, explain_layer
-from torchcaps.models.model import Model, Output, ScoreKind
-from torchcaps.models.receptive_field import Window, receptive_field
+from torchcaps.models.model import ScoreKind
+from torchcaps.models.receptive_field import ReceptiveField, Window, receptive_field
+from torchcaps.models.routed import PRIMARY, RoutedModel
 from torchcaps.nn import (
     ROUTINGS,
     CapsuleLoss,
@@ -17,18 +17,16 @@ from torchcaps.nn import (
     DenseCapsules,
     MLPDecoder,
     PrimaryCapsules,
-    ScoreCrossEntropy,
 )
-from torchcaps.nn.layer import as_capsules
 from torchcaps.nn.sizes import conv_output
-from torchcaps.ops import Capsules, mask_capsules, select_capsule
+from torchcaps.ops import mask_capsules
 from torchcaps.options import check_choice, check_sizes
 
 Style = Literal["series", "sabour2017"]
 Decoder = Literal["mlp", "conv", "none"]
 
 
-class CapsNet(Model):
+class CapsNet(RoutedModel):
     """Convolution, primary capsules, class capsules by routing, decoder:
 
         images -> ReLU(stem) -> primary [B, I, E] -> routing -> poses [B, J, D] -> lengths [B, J]
@@ -60,7 +58,6 @@ class CapsNet(Model):
     """
 
     name = "capsnet"
-    tasks = ("classes", "multilabel")
 
     def __init__(
         self,
@@ -137,56 +134,27 @@ class CapsNet(Model):
         if authors:
             _initialise_like_the_authors(self)
 
-    def forward(
-        self, images: Float[Tensor, "B C H W"], labels: Int[Tensor, "B ..."] | None = None
-    ) -> Output:
-        self.check_images(images)
-        poses, activations = capsules = self._route(self.primary_capsules(images))
-        scores = self.capsules.routing.scores(capsules)
-        index = self.chosen(scores, labels)
-        return Output(scores, poses, activations, self.decode(poses, index))
+    def layers(self, images: Float[Tensor, "B C H W"]) -> dict[str, Any]:
+        stem = F.relu(self.stem(images))
+        return {"stem": stem, PRIMARY: self.primary(stem)}
 
-    def primary_capsules(self, images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B I E"]:
-        """The children that routing is given."""
-        return self.primary(F.relu(self.stem(images)))
-
-    def _route(self, children: Float[Tensor, "B I E"]) -> Capsules:
-        return as_capsules(self.capsules(children))
+    def field(self) -> ReceptiveField:
+        windows = [
+            Window(conv.kernel_size[0], conv.stride[0], int(conv.padding[0]))
+            for conv in (self.stem, self.primary.conv)
+        ]
+        return receptive_field(windows, *self.in_shape[1:])
 
     def decode(
         self, poses: Float[Tensor, "B J D"], index: Int[Tensor, " B"]
     ) -> Float[Tensor, "B C H W"] | None:
         """Draw the capsules `index [B]`; None without a decoder."""
-        if self.decoder is None:
-            return None
-        if self.style == "sabour2017":
-            return self.decoder(mask_capsules(poses, index).flatten(1))
-        return self.decoder(select_capsule(poses, index))
+        if self.decoder is None or self.style == "series":
+            return super().decode(poses, index)
+        return self.decoder(mask_capsules(poses, index).flatten(1))
 
     def make_loss(self) -> nn.Module:
-        if self.score_kind == "logits":
-            return ScoreCrossEntropy()
-        return CapsuleLoss(self.style)
-
-    def representations(
-        self, images: Float[Tensor, "B C H W"], labels: Int[Tensor, " B"] | None = None
-    ) -> dict[str, Tensor]:
-        stem = F.relu(self.stem(images))
-        children = self.primary(stem)
-        capsules = self._route(children)
-        scores = self.capsules.routing.scores(capsules)
-        last = self.pose_layers(Output(scores, capsules.poses), labels)
-        return {"stem": stem, "primary capsules": children, **last}
-
-    def explain(
-        self, images: Float[Tensor, "B C H W"], iterations: int | None = None
-    ) -> Explanation:
-        windows = [
-            Window(conv.kernel_size[0], conv.stride[0], int(conv.padding[0]))
-            for conv in (self.stem, self.primary.conv)
-        ]
-        field = receptive_field(windows, *self.in_shape[1:])
-        return explain_layer(self.capsules, self.primary_capsules(images), field, iterations)
+        return super().make_loss() if self.score_kind == "logits" else CapsuleLoss(self.style)
 
 
 def _make_decoder(

@@ -55,6 +55,37 @@ _add(
     "a residual network with class capsules, for colour pictures of 64 to 256 pixels",
     "capsnet_resnet:CapsNetResNet",
 )
+_add(
+    "efficient_capsnet",
+    "16 primary capsules of the whole map, self-attention (Mazzia et al. 2021)",
+    "efficient_capsnet:EfficientCapsNet",
+)
+_add(
+    "efficient_capsnet_smallnorb",
+    "the same as its authors built it for smallNORB, for pairs of 48x48 pixels",
+    "efficient_capsnet:EfficientCapsNet",
+    kernel_size=7,
+    stride=2,
+    norm="instance",
+    slope=0.3,
+    decoder="conv",
+)
+_add(
+    "tiny_capsnet",
+    "the same with under 10,000 parameters for 28x28 pixels, without decoder",
+    "efficient_capsnet:EfficientCapsNet",
+    channels=(8, 16, 16),
+    stride=2,
+    types=6,
+    primary_dim=4,
+    pose_dim=8,
+    decoder="none",
+)
+_add(
+    "heinsen_capsnet",
+    "two routings of matrix capsules (Heinsen 2019), for images of 96 pixels",
+    "heinsen_capsnet:HeinsenCapsNet",
+)
 _add("cnn", "the series' CNN: two convolutions with max-pooling", "cnn:CNN")
 _add(
     "pooled_cnn",

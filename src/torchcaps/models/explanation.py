@@ -8,6 +8,7 @@ from torch import Tensor
 
 from torchcaps.models.receptive_field import ReceptiveField
 from torchcaps.nn import DenseCapsules
+from torchcaps.ops import Capsules
 from torchcaps.ops.precision import at_least_float32
 
 # Couplings [..., B, I, J] to what they make of the votes: poses [..., B, J, D], scores [..., B, J].
@@ -42,7 +43,7 @@ class Explanation:
 
 def explain_layer(
     layer: DenseCapsules,
-    children: Tensor,
+    children: Tensor | Capsules,
     field: ReceptiveField,
     iterations: int | None,
     mask: Tensor | None = None,
@@ -52,10 +53,11 @@ def explain_layer(
     assert history is not None
     algorithm = layer.routing.algorithm()
     each = (algorithm.votes_each, -1)
-    votes = at_least_float32(layer.votes(children)).unflatten(-1, each).mean(-2)
+    u = children.poses if isinstance(children, Capsules) else children
+    votes = at_least_float32(layer.votes(u)).unflatten(-1, each).mean(-2)
 
     def gather(couplings: Tensor) -> tuple[Tensor, Tensor]:
         return layer.gather(children, couplings, mask=mask)
 
     leaky = bool(layer.routing.options.get("leaky"))
-    return Explanation(children, votes, history, gather, field, leaky, algorithm.sums_over, mask)
+    return Explanation(u, votes, history, gather, field, leaky, algorithm.sums_over, mask)

@@ -6,7 +6,7 @@ from torchcaps.nn.conv_transpose import (
     ConvTransposeCapsules2d,
     ConvTransposeCapsules3d,
 )
-from torchcaps.nn.decoders import ConvDecoder, MLPDecoder
+from torchcaps.nn.decoders import ConvDecoder, MLPDecoder, SmoothDecoder
 from torchcaps.nn.dense import DenseCapsules, DigitCaps
 from torchcaps.nn.equivariant import EquivariantCapsules
 from torchcaps.nn.equivariant_loss import WindowLoss
@@ -73,6 +73,7 @@ __all__ = [
     "SegmentationLoss",
     "SelfAttentionRouting",
     "SelfRouting",
+    "SmoothDecoder",
     "SmoothPool2d",
     "UniformRouting",
     "VariationalBayesRouting",

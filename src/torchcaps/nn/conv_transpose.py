@@ -106,8 +106,8 @@ class _ConvTransposeCapsules(WindowCapsules):
             )
             if out is None:
                 out = Capsules(
-                    some.poses.new_empty(len(u), self.out_types, *size, some.poses.shape[-1]),
-                    some.activations.new_empty(len(u), self.out_types, *size),
+                    some.poses.new_empty(u.shape[0], self.out_types, *size, some.poses.shape[-1]),
+                    some.activations.new_empty(u.shape[0], self.out_types, *size),
                 )
             steps = zip(phase, self.stride, strict=True)
             at = (..., *(slice(r, None, step) for r, step in steps))

@@ -5,6 +5,7 @@ from math import prod
 
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 class MLPDecoder(nn.Sequential):
@@ -53,3 +54,31 @@ class ConvDecoder(nn.Module):
 
     def forward(self, pose: Float[Tensor, "B D"]) -> Float[Tensor, "B C H W"]:
         return self.layers(pose)
+
+
+class SmoothDecoder(nn.Module):
+    """Convolutional decoder of Efficient-CapsNet's authors for smallNORB: a coarse map from the
+    pose, three times doubled (bilinear) and convolved (3x3, without padding).
+
+    Shapes: `[B, in_dim] -> [B, *out_shape]`, pixels in [0, 1]. A coarse map of g becomes 8 g - 16
+    pixels; what is more than `out_shape` is cut off below and on the right.
+
+    Source: Mazzia, Salvetti & Chiaberge 2021 (their code).
+    """
+
+    channels = (1, 64, 128, 128)
+    slope = 0.2
+
+    def __init__(self, in_dim: int, out_shape: tuple[int, ...]) -> None:
+        super().__init__()
+        image_channels, *self.size = out_shape
+        coarse = (1, *(-(-(pixels + 16) // 8) for pixels in self.size))
+        layers: list[nn.Module] = [nn.Linear(in_dim, prod(coarse)), nn.Unflatten(1, coarse)]
+        for before, after in pairwise(self.channels):
+            layers.append(nn.Upsample(scale_factor=2, mode="bilinear"))
+            layers += [nn.Conv2d(before, after, 3), nn.LeakyReLU(self.slope)]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(self.channels[-1], image_channels, 3))
+
+    def forward(self, pose: Float[Tensor, "B D"]) -> Float[Tensor, "B C H W"]:
+        height, width = self.size
+        return F.sigmoid(self.layers(pose)[..., :height, :width])

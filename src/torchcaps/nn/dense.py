@@ -33,6 +33,7 @@ class DenseCapsules(CapsuleLayer):
         positions: children of one type that share their transforms; 1 gives each child its own.
             With more than 1, children at any number of positions are taken if the routing has no
             parameters for each.
+        vote_bias: learn a vector that is added to the votes, `[I / positions, J, D]`, from 0 on.
         init_std: standard deviation of the transforms at the start. The series takes 0.01, the
             authors 0.1; None chooses it so that parents start with lengths of 0.5 to 0.75 whatever
             I, J, D, the routing and its iterations (taking children of length 1/2).
@@ -47,6 +48,8 @@ class DenseCapsules(CapsuleLayer):
 
     `weight` is `[I / positions, J, D, E]`, for matrices `[I / positions, J, q, q]`.
     """
+
+    vote_bias: nn.Parameter | None
 
     def __init__(
         self,
@@ -63,6 +66,7 @@ class DenseCapsules(CapsuleLayer):
         detach: bool = True,
         transform: Literal["dense", "matrix"] = "dense",
         positions: int = 1,
+        vote_bias: bool = False,
         init_std: float | None = None,
         backend: str = "auto",
     ) -> None:
@@ -88,10 +92,13 @@ class DenseCapsules(CapsuleLayer):
         )
         if not self.routing.casts_votes:
             given = {"transform": transform, "positions": positions, "init_std": init_std}
+            given["vote_bias"] = vote_bias or None
             given = {name: x for name, x in given.items() if x not in ("dense", 1, None)}
             remedy = "leave it out: this routing has none"
             refuse_options(given, "of transforms", remedy, "DenseCapsules")
         self.in_capsules, self.out_capsules, self.positions = in_capsules, out_capsules, positions
+        start = torch.zeros(in_capsules // positions, out_capsules, out_dim) if vote_bias else None
+        self.register_parameter("vote_bias", None if start is None else nn.Parameter(start))
         self.register_load_state_dict_pre_hook(_read_old_names)
 
     @overload
@@ -131,6 +138,7 @@ class DenseCapsules(CapsuleLayer):
             self.weight,
             self._needed(u, mask) if activations is None else activations,
             mask=mask,
+            offset=self._offset(u),
             transform=self.transform,
             backend=self.backend,
         )
@@ -140,11 +148,19 @@ class DenseCapsules(CapsuleLayer):
         self._check(u)
         if not self.routing.casts_votes:
             return cast(VectorRouting, self.routing.algorithm()).cast(u)
-        return TRANSFORMS[self.transform](u, self.weight)
+        votes = TRANSFORMS[self.transform](u, self.weight)
+        offset = self._offset(u)
+        return votes if offset is None else votes + offset
+
+    def _offset(self, u: Tensor) -> Tensor | None:
+        """What is added to the votes of each child, `[I, J, D]`."""
+        if self.vote_bias is None:
+            return None
+        return self.vote_bias.repeat_interleave(u.shape[1] // len(self.vote_bias), 0)
 
     def explain(
         self,
-        u: Float[Tensor, "B I E"],
+        u: Float[Tensor, "B I E"] | Capsules,
         iterations: int | None = None,
         *,
         mask: Bool[Tensor, "B I"] | None = None,
@@ -154,7 +170,8 @@ class DenseCapsules(CapsuleLayer):
         algorithm = self.routing.algorithm()
         if iterations is not None and not algorithm.one_pass:
             algorithm = replace(algorithm, iterations=iterations)
-        votes, activations = self._compared(u, mask), self._needed(u, mask)
+        u, activations = u if isinstance(u, Capsules) else (u, self._needed(u, mask))
+        votes = self._compared(u, mask)
         found = route_votes(algorithm, votes, activations, u=u, mask=mask, history=True)
         if found.history is not None and algorithm.one_pass and iterations is not None:
             found = found._replace(history=found.history.expand(iterations, -1, -1, -1))
@@ -162,7 +179,7 @@ class DenseCapsules(CapsuleLayer):
 
     def gather(
         self,
-        u: Float[Tensor, "B I E"],
+        u: Float[Tensor, "B I E"] | Capsules,
         couplings: Float[Tensor, "*R B I J"],
         *,
         mask: Bool[Tensor, "B I"] | None = None,
@@ -170,8 +187,9 @@ class DenseCapsules(CapsuleLayer):
         """Poses, and the scores of a classifier, that parents make of the children under any
         couplings; those of a child that `mask` has not change nothing."""
         algorithm = self.routing.algorithm()
+        u, activations = u if isinstance(u, Capsules) else (u, self._needed(u, mask))
         u = at_least_float32(u)
-        children = present(Children(self._compared(u, mask), self._needed(u, mask), u), mask)
+        children = present(Children(self._compared(u, mask), activations, u), mask)
         algorithm = algorithm.to(children.votes.dtype)
         if mask is not None:
             couplings = couplings.masked_fill(~mask.unsqueeze(-1), 0)

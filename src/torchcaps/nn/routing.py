@@ -155,12 +155,26 @@ class SelfRouting(RoutingModule):
 
 @ROUTINGS.add("heinsen", about="data used, data ignored (Heinsen 2019)")
 class HeinsenRouting(RoutingModule):
-    """`ops.Heinsen`, its betas from 0 on; `kernel`: see there. Scores are the logits below the
-    activations, as the author's are."""
+    """`ops.Heinsen`, its betas from 0 on; `kernel`: see there; `shared`: all children have the same
+    betas, so that any number of them is taken. Scores are the logits below the activations, as the
+    author's are."""
 
     algorithm_class = ops.Heinsen
     initial: ClassVar = {"beta_use": 0.0, "beta_ign": 0.0}
     score_kind = "logits"
+
+    def __init__(
+        self,
+        in_capsules: int,
+        in_dim: int,
+        out_capsules: int,
+        out_dim: int,
+        *,
+        shared: bool = False,
+        **options: Any,
+    ) -> None:
+        rows = 1 if shared else in_capsules
+        super().__init__(rows, in_dim, out_capsules, out_dim, **options)
 
     def scores(self, capsules: Capsules) -> Tensor:
         return capsules.activations.logit(eps=1e-7)

@@ -77,8 +77,8 @@ class RoutingModule(nn.Module):
     @property
     def per_child(self) -> bool:
         """Whether it has parameters for each child, so that their number is fixed."""
-        own = self.fields()
-        return any(own.get(name) is not None for name in self.algorithm_class.of_children)
+        own = [self.fields().get(name) for name in self.algorithm_class.of_children]
+        return any(x is not None and len(x) > 1 for x in own)
 
     def fields(self) -> dict[str, Any]:
         """Its fields but for the iterations: options, parameters, buffers."""

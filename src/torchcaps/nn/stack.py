@@ -51,7 +51,7 @@ class CapsuleStack(nn.Module):
             states: list[Tensor] = []
             for layer in layers:
                 below = states[-1] if states else u
-                shape = (len(u), layer.out_capsules, layer.out_dim)
+                shape = (u.shape[0], layer.out_capsules, layer.out_dim)
                 states.append(_step(layer, below, below.new_zeros(shape), 0))
             for t in range(1, layers[0].iterations):
                 before = [u, *states]

@@ -50,7 +50,7 @@ class Problem(NamedTuple):
     @property
     def rows(self) -> int:
         """Images, or all their windows."""
-        return len(self.u) * (1 if self.windows is None else self.windows.positions)
+        return self.u.shape[0] * (1 if self.windows is None else self.windows.positions)
 
     @property
     def children(self) -> int:

@@ -32,7 +32,7 @@ def route_positions(p: Problem) -> Capsules:
             if logits is None:
                 couplings = uniform(children)
             else:
-                logits = logits.unflatten(0, (len(p.u), -1))
+                logits = logits.unflatten(0, (p.u.shape[0], -1))
                 couplings = _divide(logits, who, count, algorithm.types_compete).flatten(0, 1)
             if given.mask is not None:
                 couplings = couplings.masked_fill(~given.mask.unsqueeze(-1), 0)

@@ -131,7 +131,7 @@ def route_windows(
             if plain_dynamic(problem._replace(windows=None)):
                 problem = problem.unfolded()
         rows = BACKENDS[choose(problem, backend)].run(problem)
-    poses, sure = (x.unflatten(0, (len(u), *windows.size)) for x in rows)
+    poses, sure = (x.unflatten(0, (u.shape[0], *windows.size)) for x in rows)
     return Capsules(poses.movedim(-2, 1), sure.movedim(-1, 1))
 
 

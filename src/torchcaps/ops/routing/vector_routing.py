@@ -86,7 +86,7 @@ class VectorRouting(Scored):
 
     def start(self, zeros: Tensor) -> Tensor:
         """The parents' poses; `zeros [B, 1, E]` has the children's shape."""
-        return zeros.new_zeros(len(zeros), len(self.to_parent), self.mix.shape[1])
+        return zeros.new_zeros(zeros.shape[0], len(self.to_parent), self.mix.shape[1])
 
     def attend(self, children: Children, state: Tensor, t: int) -> Tensor:
         x = children.votes.squeeze(2)

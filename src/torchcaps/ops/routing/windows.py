@@ -59,7 +59,7 @@ class Windows(NamedTuple):
 
     def all_rows(self, x: Tensor) -> Tensor:
         """The map as `[B * P, I, ...]`: a child stands once in every window that sees it."""
-        whole = slice(0, len(x) * self.positions)
+        whole = slice(0, x.shape[0] * self.positions)
         types = x.shape[1]
         each = [
             self.rows(self.part(x, Tile(whole, slice(k * types, (k + 1) * types))))
