@@ -10,6 +10,7 @@ from PIL import Image
 
 import torchcaps as tc
 from torchcaps.data import SegmentationDataset
+from torchcaps.models.segmentation_model import SegmentationModel
 from torchcaps.training import Recipe, train
 
 MODEL = {"stem_channels": 8, "level_types": [2, 4], "level_dims": [8, 8]}
@@ -58,6 +59,7 @@ def test_predict_writes_a_mask_and_an_overlay(cli, run, pairs, tmp_path):
     images = [pairs / "images" / name for name in ("03.png", "05.png")]
     found = json.loads(cli("predict", run, *images, "--json").out)
     model = tc.load_model(run)
+    assert isinstance(model, SegmentationModel)
     for path, said in zip(images, found, strict=True):
         with Image.open(said["mask"]) as picture:
             assert picture.mode == "P"

@@ -34,7 +34,10 @@ def write(folder, count=COUNT, mode="L", change=lambda mask: mask, suffix=".png"
 
 
 def load(root, split="train+validation", **options):
-    return tc.load_dataset("folder", split, root, **{"size": (10, 14), "channels": 1, **options})
+    options = {"size": (10, 14), "channels": 1, **options}
+    data = tc.load_dataset("folder", split, root, **options)
+    assert isinstance(data, SegmentationDataset)
+    return data
 
 
 def every(root):

@@ -29,6 +29,7 @@ def test_the_grid_shows_each_image_under_each_mask():
     figure = overlay_grid(images, rows, ("background", "a", "$b"), title="parts")
     assert len(figure.axes) == 9
     found = figure.axes[6 + 1].images[0].get_array()
+    assert found is not None
     np.testing.assert_allclose(found, overlay(images[1], masks.flip(0)[1], 3))
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["a", "$b"]

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import torchcaps as tc
+from torchcaps.models.segmentation_model import SegmentationModel
 
 NAMES = ("seg_capsnet", "unet")
 SIZES = [(1, 1, 1), (1, 13, 9), (3, 16, 24), (2, 5, 9, 12)]
@@ -13,7 +14,9 @@ SIZES = [(1, 1, 1), (1, 13, 9), (3, 16, 24), (2, 5, 9, 12)]
 
 def build(name, in_shape, classes=3):
     torch.manual_seed(0)
-    return tc.create_model(name, in_shape, classes)
+    model = tc.create_model(name, in_shape, classes)
+    assert isinstance(model, SegmentationModel)
+    return model
 
 
 def batch(in_shape, classes=3, count=2):

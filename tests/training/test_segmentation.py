@@ -40,7 +40,7 @@ def test_squares_are_learnt(name, axes, options):
     )
     torch.manual_seed(0)
     model = tc.create_model(name, train_set.in_shape, 3, **options)
-    model, history = tc.train(model, train_set, validation=held, recipe=recipe, quiet=True)
+    _, history = tc.train(model, train_set, validation=held, recipe=recipe, quiet=True)
     assert history[-1]["mean_dice"] > 0.85
     metrics = metrics_of(model)
     found = evaluate(model, held, model.make_loss(), metrics=metrics, batch_size=7)

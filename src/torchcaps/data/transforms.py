@@ -25,8 +25,9 @@ def rotate(images: Tensor, degrees: Number, *, mode: Interpolation = "bilinear")
     """Turn images [B,C,H,W] about their centre, counter-clockwise on the screen.
 
     degrees: a number, or a tensor [B]. A multiple of 90 on square images is `torch.rot90` exactly.
+    mode: "nearest" takes the nearest pixel in place of a mixture of four, as masks need it.
     """
-    return affine(images, degrees=degrees, mode=mode)
+    return _moved(images, mode, degrees=degrees)
 
 
 def affine(
@@ -36,8 +37,6 @@ def affine(
     dx: Number = 0.0,
     dy: Number = 0.0,
     shear: Number = 0.0,
-    *,
-    mode: Interpolation = "bilinear",
 ) -> Tensor:
     """Shear, then scale, then rotate about the centre, then shift: out = R S K in + (dx, dy).
 
@@ -46,17 +45,22 @@ def affine(
     images: floating [B,C,H,W], any H and W. Every other argument is a number, or a tensor [B]:
     degrees: counter-clockwise on the screen.   scale: above 1 makes things larger.
     dx, dy: pixels right and down.              shear: pixels to the right for each pixel down.
-    mode: "nearest" takes the nearest pixel in place of a mixture, as masks need it.
     Returns [B,C,H,W] in the dtype of `images`, with gradients to the images and every tensor.
     Shifts by whole pixels and turns by 90 degrees (H = W) are exact.
 
     ValueError: images of another rank or dtype, a parameter of another shape, a parameter that
     is not finite, a scale of 0.
     """
+    moves = {"degrees": degrees, "scale": scale, "dx": dx, "dy": dy, "shear": shear}
+    return _moved(images, "bilinear", **moves)
+
+
+def _moved(images: Tensor, mode: Interpolation, **moves: Number) -> Tensor:
+    """`affine`, or with "nearest" the pixel that is nearest in place of a mixture of four."""
     _check_images(images)
     half = images.dtype in (torch.float16, torch.bfloat16)
     work = images.float() if half else images
-    given = {"degrees": degrees, "scale": scale, "dx": dx, "dy": dy, "shear": shear}
+    given = {"degrees": 0.0, "scale": 1.0, "dx": 0.0, "dy": 0.0, "shear": 0.0, **moves}
     values = {name: _parameter(name, value, work) for name, value in given.items()}
     if bool((values["scale"] == 0).any()):
         raise ValueError("affine, scale: expected any number but 0; got 0; use 1 for no change")
@@ -77,7 +81,7 @@ def random_shift(
     `generator`. With 2 pixels, the augmentation of Sabour, Frosst and Hinton (2017) for MNIST.
     subpixel: then by a fraction as well, uniform from -1/2 to 1/2 and bilinear, so that images
     (floating ones) lie in every way on the grid of their pixels, and are as soft as turned ones.
-    mode: of the fraction, see `affine`.
+    mode: of the fraction, see `rotate`.
     """
     if images.ndim != 4 or max_pixels < 0:
         raise ValueError(
@@ -97,7 +101,7 @@ def random_shift(
     if not subpixel:
         return moved
     dx, dy = torch.rand((2, count), generator=generator, device=drawn_on).to(images) - 0.5
-    return affine(moved, dx=dx, dy=dy, mode=mode)
+    return _moved(moved, mode, dx=dx, dy=dy)
 
 
 def _sources(
