@@ -15,17 +15,9 @@ def images_for(model, batch=3):
     return torch.rand(batch, *model.in_shape, generator=torch.Generator().manual_seed(1))
 
 
-def labels_for(model, *labels):
-    """A class for each image; where each pixel has one, that one for all of them."""
-    labels = torch.tensor(labels)
-    if model.task != "segmentation":
-        return labels
-    return labels.view(-1, *[1] * len(model.in_shape[1:])).repeat(1, *model.in_shape[1:])
-
-
 @pytest.mark.parametrize(("in_shape", "num_classes", "full"), SIZES, ids=str)
 def test_answers_fit_the_images_and_gradients_reach_every_parameter(
-    build, small_options, in_shape, num_classes, full
+    build, small_options, labels_for, in_shape, num_classes, full
 ):
     try:
         model = build(in_shape, num_classes, **({} if full else small_options))
@@ -50,7 +42,7 @@ def test_answers_fit_the_images_and_gradients_reach_every_parameter(
         assert parameter.grad.abs().max() > 0, parameter_name
 
 
-def test_an_image_is_answered_the_same_alone_and_among_others(small):
+def test_an_image_is_answered_the_same_alone_and_among_others(small, labels_for):
     """Batch 1 keeps its axis, and nothing mixes the images of a batch."""
     small = small.double()
     images, labels = images_for(small).double(), labels_for(small, 1, 0, 1)
@@ -61,7 +53,7 @@ def test_an_image_is_answered_the_same_alone_and_among_others(small):
             torch.testing.assert_close(one, whole[1:2])
 
 
-def test_labels_choose_what_is_drawn_and_nothing_else(small):
+def test_labels_choose_what_is_drawn_and_nothing_else(small, labels_for):
     images = images_for(small)
     free = small(images)
     for label in range(small.num_classes):
@@ -74,7 +66,7 @@ def test_labels_choose_what_is_drawn_and_nothing_else(small):
             assert torch.equal(same, chosen.view(3, -1).all(1))
 
 
-def test_no_images_have_no_answers(small):
+def test_no_images_have_no_answers(small, labels_for):
     positions = labels_for(small, 0).shape[1:]
     assert small(images_for(small, 0)).scores.shape == (0, small.num_classes, *positions)
 
