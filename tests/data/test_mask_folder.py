@@ -7,6 +7,7 @@ from PIL import Image
 
 import torchcaps as tc
 from torchcaps.data import SegmentationDataset
+from torchcaps.data.masks import resized_mask
 
 COUNT = 20
 
@@ -94,6 +95,13 @@ def test_image_and_mask_are_resized_alike(tmp_path, fit):
         assert set(mask.unique().tolist()) == {0, 1, 2}
         if fit == "pad":
             assert (mask[:3] == 0).all()
+
+
+@pytest.mark.parametrize("fit", ["pad", "crop", "stretch"])
+def test_a_resized_mask_has_no_class_that_lies_between_two(fit):
+    mask = resized_mask((numbers(3) == 2).astype(np.uint8) * 2, (23, 31), fit)
+    assert mask.unique().tolist() == [0, 2]
+    assert mask.shape == (23, 31)
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,15 @@ def test_augmentation_moves_image_and_mask_together(changes):
     assert not changes or not torch.equal(wanted, masks)
 
 
+def test_a_mask_that_moves_has_no_class_that_lies_between_two():
+    masks = torch.zeros(8, 20, 20, dtype=torch.int64)
+    masks[:, 5:14, 6:15] = 3
+    augment = Augmentation(rotate=45.0, shift=1, subpixel=True)
+    _, moved = augment.with_masks(torch.rand(8, 1, 20, 20), masks, torch.Generator().manual_seed(0))
+    assert moved.unique().tolist() == [0, 3]
+    assert (moved == 3).sum() == pytest.approx(masks.count_nonzero(), rel=0.03)
+
+
 def test_a_region_is_where_its_part_is_drawn():
     drawing = draw(40, ("face",), seed=3, size=48)
     masks = regions(drawing.scene, 48)
