@@ -25,7 +25,7 @@ from torchcaps.training.class_metrics import metrics_of
 
 MODELS = ("seg_capsnet", "unet")
 RECIPE = Recipe(
-    data="face_parts", epochs=4, batch_size=16, lr=0.005, schedule="cosine", precision="fp32"
+    data="face_parts", epochs=3, batch_size=16, lr=0.005, schedule="cosine", precision="fp32"
 )
 LARGE = 512
 

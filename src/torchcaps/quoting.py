@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from reprlib import Repr
+from unicodedata import category
 
 _MOST = 80  # characters
 _shortener = Repr()
@@ -16,6 +17,15 @@ def quote(value: object) -> str:
     ("'24x40'", 80)
     """
     return cut(_shortener.repr(value))
+
+
+def one_line(text: object) -> str:
+    """The text with blanks for line ends and other control characters, as names of files have them.
+
+    >>> one_line("a" + chr(10) + "b.png: expected a picture")
+    'a b.png: expected a picture'
+    """
+    return "".join(" " if category(c) == "Cc" else c for c in str(text))
 
 
 def cut(text: object) -> str:

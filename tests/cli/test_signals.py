@@ -95,8 +95,8 @@ def test_predict_refuses_what_is_no_array(refused, run):
 @pytest.mark.usefixtures("unchecked")
 def test_what_is_of_pictures_is_refused_in_words(refused, run, waves):
     arrays = ["--data", "arrays", "--root", waves]
-    assert "shift: expected none, since it changes pictures" in refused(
-        "train", *arrays, "--model", "capsnet1d", "--shift", "1"
+    assert "rotate: expected none, since it changes pictures" in refused(
+        "train", *arrays, "--model", "capsnet1d", "--rotate", "1"
     )
     assert "CNN, in_shape: expected (channels, height, width)" in refused(
         "train", *arrays, "--model", "cnn"

@@ -54,8 +54,11 @@ def test_with_patience_the_best_weights_are_named_and_the_curve_is_drawn_again(c
 def test_an_epoch_is_a_line_and_quiet_is_silent(cli):
     loud = [word for word in TINY if word != "--quiet"]
     said = cli("train", *loud, "--out", "run")
-    assert said.err.startswith("capsnet_small on digits: epoch 1/1, loss 0.")
-    assert "validation" in said.err
+    contents, epoch = said.err.splitlines()
+    assert contents.startswith("training on 64 images (0: 5, 1: 5, ")
+    assert "; validation on 180 images (0: 18, " in contents
+    assert epoch.startswith("capsnet_small on digits: epoch 1/1, loss 0.")
+    assert "validation" in epoch
 
 
 def test_a_loss_that_becomes_nan_ends_with_1_and_the_remedy(cli):

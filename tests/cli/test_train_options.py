@@ -115,10 +115,10 @@ def test_a_missing_file_is_named(refused):
         ("--seed 9223372036854775808", "Recipe, seed: expected less than 2**63; got 92233720368"),
         (
             "--shift 1000000000",
-            "Recipe, shift: expected less than 8, the smaller side of",
+            "Recipe, shift: expected less than 8, the smallest side of",
         ),
         ("--optimizer sgd", "'ASGD'; got sgd; did you mean 'SGD'?"),
-        ("--shift 8 --subpixel true", "Recipe, shift: expected less than 8, the smaller side of"),
+        ("--shift 8 --subpixel true", "Recipe, shift: expected less than 8, the smallest side of"),
         (
             "--data mnist --root ~nosuchuser",
             "root (or TORCHCAPS_DATA): expected a folder; got '~nosuchuser', of a user without a h",

@@ -246,6 +246,15 @@ def test_a_fortran_ordered_array_is_read_in_its_order(path):
     np.testing.assert_array_equal(whole(write(path, values=values)).images.numpy(), values)
 
 
+def test_labels_with_gaps_are_said(tmp_path):
+    from_one: dict[str, Any] = {"train_x": np.zeros((8, 1, 5)), "train_y": np.arange(8) % 2 + 1}
+    np.savez(tmp_path / "gaps.npz", **from_one)
+    with pytest.warns(UserWarning, match="no label is 0, of 3 classes from 0 to 2; number them"):
+        assert load_dataset("arrays", "train", tmp_path / "gaps.npz").num_classes == 3
+    np.savez(tmp_path / "named.npz", **from_one, classes=np.array(["none", "a", "b"]))
+    assert load_dataset("arrays", "train", tmp_path / "named.npz").num_classes == 3
+
+
 def test_rows_of_zeros_and_ones_are_several_classes_of_an_image(path):
     rows = np.array([[k % 2, 1, 0] for k in range(12)], dtype=np.uint8)
     write(path, "images", numbers(5, 5, dtype=np.uint8), rows, classes=np.array(["a", "b", "c"]))

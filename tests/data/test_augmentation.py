@@ -3,6 +3,8 @@ import torch
 
 from torchcaps.data import Augmentation
 from torchcaps.data.augmentation import (
+    add_noise,
+    random_crop,
     random_flip,
     scale_brightness,
     scale_contrast,
@@ -20,7 +22,9 @@ CHANGES = [
     {"brightness": 0.3},
     {"contrast": 0.3},
     {"saturation": 0.3},
-    {"shift": 1, "flip": "both", "rotate": 5.0, "brightness": 0.2, "contrast": 0.2},
+    {"crop": 0.4},
+    {"noise": 0.2},
+    {"shift": 1, "crop": 0.2, "flip": "both", "rotate": 5.0, "contrast": 0.2, "noise": 0.1},
 ]
 
 
@@ -126,3 +130,53 @@ def test_saturation_of_0_is_grey_and_keeps_the_luminance():
     torch.testing.assert_close(
         found[1, 0] - found[1, 1], 1.2 * (images[1, 0] - images[1, 1]), atol=1e-6, rtol=1e-5
     )
+
+
+def windows(image, most, count=500):
+    """Crops of a picture whose channels are its own x and y, and the side that each has."""
+    height, width = image
+    x, y = torch.meshgrid(torch.arange(width), torch.arange(height), indexing="xy")
+    ramps = torch.stack([x, y]).float().expand(count, 2, height, width)
+    found = random_crop(ramps, most, seeded())
+    return found[:, 0], found[:, 1]
+
+
+@pytest.mark.parametrize("image", [(12, 12), (9, 17)])
+def test_a_crop_is_a_window_within_the_image_of_its_aspect(image):
+    x, y = windows(image, 0.5)
+    share_x = (x[:, 0, -1] - x[:, 0, 0]) / (image[1] - 1)
+    share_y = (y[:, -1, 0] - y[:, 0, 0]) / (image[0] - 1)
+    torch.testing.assert_close(share_x, share_y, atol=1e-4, rtol=0)
+    assert 0.5 <= share_x.min() < 0.52
+    assert 0.98 < share_x.max() <= 1.0001
+    for ramp, side in ((x, image[1]), (y, image[0])):
+        assert ramp.min() > -1e-4
+        assert ramp.max() < side - 1 + 1e-4
+        room = ramp.flatten(1).amin(1) / (side * (1 - share_x))
+        assert room.min() < 0.05  # from edge
+        assert room.max() > 0.85  # to edge
+    steps = x.diff(dim=2)
+    torch.testing.assert_close(steps, steps[:, :1, :1].expand_as(steps), atol=1e-4, rtol=0)
+
+
+def test_nothing_of_the_outside_comes_in_and_a_crop_of_0_changes_nothing():
+    ones = torch.ones(200, 1, 9, 6)
+    torch.testing.assert_close(random_crop(ones, 0.9, seeded()), ones)
+    torch.testing.assert_close(random_crop(noise(), 0.0, seeded()), noise())
+
+
+@pytest.mark.parametrize("shape", [(9, 2, 500), (9, 1, 20, 25), (2, 1, 10, 20, 25)])
+def test_noise_has_its_deviation_and_no_bias_whatever_the_rank(shape):
+    drawn = add_noise(torch.full(shape, 20.0), 3.0, seeded()) - 20
+    count = drawn.numel()
+    assert abs(drawn.mean()) < 5 * 3 / count**0.5
+    assert abs(drawn.std() - 3) < 5 * 3 / (2 * count) ** 0.5
+    assert drawn.unique().numel() > 0.9 * count
+
+
+def test_noise_keeps_pictures_within_0_and_1_and_signals_as_they_are():
+    white = torch.ones(4, 1, 8, 8)
+    found = Augmentation(noise=0.1)(white, seeded())
+    assert found.max() == 1
+    assert found.min() < 1
+    assert Augmentation(noise=0.1)(torch.ones(4, 1, 64), seeded()).max() > 1.1

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from torchcaps.data import ImageDataset, match_classes
+from torchcaps.data import ImageDataset, against_rest, match_classes
+from torchcaps.data.classes import counted
 
 
 def dataset(*classes):
@@ -50,3 +51,38 @@ def test_a_thousand_names_stay_short():
 def test_two_classes_of_one_name_are_refused():
     with pytest.raises(ValueError, match="classes: expected different names; got cat more than"):
         dataset("cat", "dog", "cat")
+
+
+def test_one_class_against_the_rest():
+    both = against_rest(dataset("cat", "dog", "wolf"), "dog")
+    assert (both.classes, both.name, both.split) == (("dog", "rest"), "zoo", "test")
+    assert both.labels.tolist() == [1, 0, 1]
+    again = against_rest(both, "dog")
+    assert again.labels.tolist() == both.labels.tolist()
+    joined = against_rest(dataset("cat", "rest", "wolf"), "cat")  # a class that is called so
+    assert joined.labels.tolist() == [0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("dgo", r"expected a class of 'zoo' \(cat, dog\), but not 'rest'; got 'dgo'; .* 'dog'\?"),
+        ("rest", r"got 'rest'; rename the class"),
+    ],
+)
+def test_the_rest_of_no_class(name, text):
+    with pytest.raises(ValueError, match=text):
+        against_rest(dataset("cat", "dog"), name)
+
+
+def test_counted_the_rarest_class_comes_first():
+    zoo = dataset("cat", "dog", "wolf").subset([0, 1, 1, 0, 0])
+    assert counted(zoo) == "5 images (wolf: 0, dog: 2, cat: 3)"
+
+
+def test_one_class_against_the_rest_of_images_that_have_several():
+    rows = torch.tensor([[1, 0, 1], [0, 1, 1], [0, 0, 0]])
+    zoo = dataset("cat", "dog", "wolf").relabelled(rows, ("cat", "dog", "wolf"))
+    assert counted(zoo) == "3 images (cat: 1, dog: 1, wolf: 2)"
+    found = against_rest(zoo, "wolf")
+    assert (found.task, found.labels.tolist()) == ("classes", [0, 0, 1])

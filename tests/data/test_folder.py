@@ -1,3 +1,6 @@
+import os
+import warnings
+
 import pytest
 from PIL import Image
 
@@ -47,7 +50,7 @@ def test_train_and_test_folders_are_obeyed(divided):
     assert levels(load_dataset("folder", "test", divided)) == list(range(100, 120))
     assert levels(load_dataset("folder", "train+validation", divided)) == list(range(20))
     train, held = (levels(load_dataset("folder", s, divided)) for s in ("train", "validation"))
-    assert len(held) == 3
+    assert len(held) == 4
     assert sorted(train + held) == list(range(20))
 
 
@@ -80,15 +83,30 @@ def test_any_subset_of_the_splits_is_obeyed(tmp_path, write_pictures, name):
 def test_train_alone_is_cut_into_train_and_validation(tmp_path, write_pictures):
     for label in ("a", "b"):
         write_pictures(tmp_path / "train" / label, range(10))
-    assert len(load_dataset("folder", "train", tmp_path)) == 17
-    assert len(load_dataset("folder", "validation", tmp_path)) == 3
+    assert load_dataset("folder", "train", tmp_path).labels.bincount().tolist() == [8, 8]
+    assert load_dataset("folder", "validation", tmp_path).labels.bincount().tolist() == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("folder", "expected"),
+    [("train/", ([4, 170], [1, 30])), ("", ([3, 140], [1, 30]))],
+    ids=["train alone", "no splits"],
+)
+def test_every_split_has_some_of_a_rare_class(tmp_path, write_pictures, folder, expected):
+    write_pictures(tmp_path / folder / "rare", range(5), (2, 2))
+    write_pictures(tmp_path / folder / "usual", range(200), (2, 2))
+    for split, counts in zip(("train", "validation"), expected, strict=True):
+        dataset = load_dataset("folder", split, tmp_path, size=2)
+        assert dataset.labels.bincount().tolist() == counts
 
 
 def test_one_training_picture_leaves_none_for_validation(tmp_path, write_pictures):
     write_pictures(tmp_path / "train" / "a", [1])
     (tmp_path / "train" / "b").mkdir()
     for split in ("train", "validation"):
-        with pytest.raises(ValueError, match=r"train: expected at least 2 pictures, .* got 1; add"):
+        with pytest.raises(
+            ValueError, match=r"train: expected at least 2 pictures of a class, .* 1 of each"
+        ):
             load_dataset("folder", split, tmp_path)
 
 
@@ -208,3 +226,53 @@ def test_a_misnamed_part(divided):
     (divided / "vall").mkdir()
     with pytest.raises(ValueError, match=r"expected only train, val .*; got test, train, vall; re"):
         load_dataset("folder", root=divided)
+
+
+def test_links_that_lead_round_or_nowhere_and_pipes_are_left_out_and_said(picture_folder):
+    os.symlink(picture_folder, picture_folder / "dark" / "round")
+    os.symlink(picture_folder / "gone.png", picture_folder / "light" / "dead.png")
+    os.mkfifo(picture_folder / "light" / "pipe.png")
+    os.symlink(picture_folder / "dark" / "000.png", picture_folder / "light" / "linked.png")
+    text = "left out 2 link to a folder or nothing, 1 special file; read are"
+    with pytest.warns(UserWarning, match=text):
+        assert count(picture_folder) == 31
+
+
+def test_a_folder_that_may_not_be_read_is_not_taken_for_empty(picture_folder, monkeypatch):
+    (picture_folder / "dark" / "deep").mkdir()
+    honest = os.scandir
+
+    def scandir(path):
+        if str(path).endswith("deep"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return honest(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(PermissionError, match="deep"):
+        load_dataset("folder", root=picture_folder)
+
+
+def test_a_picture_that_may_not_be_read_is_named(picture_folder, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Image, "open", refuse)
+    text = r"\d+.png: expected a picture that may be read; got Permission denied; check who"
+    with pytest.raises(ValueError, match=text):
+        load_dataset("folder", root=picture_folder)
+
+
+@pytest.mark.parametrize("names", [("train", "tests"), ("test", "trainn")])
+def test_misnamed_splits_that_become_classes_are_said(tmp_path, write_pictures, names):
+    for name in names:
+        write_pictures(tmp_path / name / "a", range(3))
+    with pytest.warns(UserWarning, match=rf"are taken for classes, although {names[0]} may be"):
+        assert load_dataset("folder", root=tmp_path).classes == tuple(sorted(names))
+
+
+def test_classes_of_pictures_with_the_name_of_a_split_are_not(tmp_path, write_pictures):
+    for vehicle in ("train", "tram"):
+        write_pictures(tmp_path / vehicle, range(5))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load_dataset("folder", root=tmp_path)

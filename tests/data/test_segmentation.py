@@ -74,7 +74,15 @@ def test_one_class_is_not_enough():
 
 @pytest.mark.parametrize(
     "changes",
-    [{"shift": 3}, {"shift": 2, "subpixel": True}, {"flip": "both"}, {"rotate": 40.0}, {}],
+    [
+        {"shift": 3},
+        {"shift": 2, "subpixel": True},
+        {"flip": "both"},
+        {"rotate": 40.0},
+        {"crop": 0.4},
+        {"noise": 0.01, "brightness": 0.01},
+        {},
+    ],
     ids=str,
 )
 def test_augmentation_moves_image_and_mask_together(changes):
@@ -82,16 +90,25 @@ def test_augmentation_moves_image_and_mask_together(changes):
     masks = torch.zeros(6, 24, 24, dtype=torch.int64)
     masks[:, 3:12, 4:20], masks[:, 12:19, 8:16] = 1, 2
     images = masks.unsqueeze(1) / 4
-    augment = Augmentation(**changes, brightness=0.0)
+    augment = Augmentation(**changes)
     moved, wanted = augment.with_masks(images, masks, torch.Generator().manual_seed(5))
     again = augment(images, torch.Generator().manual_seed(5))
     assert torch.equal(moved, again)
     assert wanted.dtype == torch.int64
     assert set(wanted.unique().tolist()) <= {0, 1, 2}
-    exact = "rotate" not in changes and "subpixel" not in changes
+    exact = not {"rotate", "subpixel", "crop"} & {*changes}
     differing = ((4 * moved[:, 0]).round() != wanted).float().mean()
     assert differing == 0 if exact else differing < 0.06
-    assert not changes or not torch.equal(wanted, masks)
+    assert torch.equal(wanted, masks) == (not changes or "noise" in changes)
+
+
+def test_a_volume_moves_with_its_mask():
+    data = dataset(5, 6, 7)
+    images, masks = data.batch(range(4))
+    augment = Augmentation(shift=2, flip="both")
+    moved, wanted = augment.with_masks(images, masks, torch.Generator().manual_seed(5))
+    torch.testing.assert_close(moved[:, 0] * 10, wanted.float())
+    assert not torch.equal(wanted, masks)
 
 
 def test_a_mask_that_moves_has_no_class_that_lies_between_two():
@@ -100,7 +117,7 @@ def test_a_mask_that_moves_has_no_class_that_lies_between_two():
     augment = Augmentation(rotate=45.0, shift=1, subpixel=True)
     _, moved = augment.with_masks(torch.rand(8, 1, 20, 20), masks, torch.Generator().manual_seed(0))
     assert moved.unique().tolist() == [0, 3]
-    assert (moved == 3).sum() == pytest.approx(masks.count_nonzero(), rel=0.03)
+    assert int((moved == 3).sum()) == pytest.approx(int(masks.count_nonzero()), rel=0.03)
 
 
 def test_a_region_is_where_its_part_is_drawn():

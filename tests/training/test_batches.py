@@ -75,3 +75,49 @@ def test_a_batch_that_cannot_be_shared_equally_is_refused():
     text = "batch_size: expected a multiple of the 3 processes; got 8; it counts the images of all"
     with pytest.raises(ValueError, match=text):
         Batches(40, 8, 0, 0, 3)
+
+
+def balanced(labels, size, seed=0, process=0, processes=1):
+    batches = Batches(len(labels), size, seed, process, processes)
+    batches.labels = labels
+    return batches
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=60), st.integers(0, 9))
+def test_balanced_an_epoch_has_equally_many_of_each_class(labels, epoch):
+    labels = torch.tensor(labels)
+    counts = labels[flat(indices(balanced(labels, 1), epoch))].bincount()
+    present = counts[labels.unique()]
+    assert int(counts.sum()) == len(labels) == int(present.sum())
+    assert int(present.max() - present.min()) <= 1
+
+
+def test_balanced_every_image_of_a_class_is_drawn_alike():
+    labels = torch.tensor([0] * 4 + [1] * 36)
+    batches = balanced(labels, 8)
+    drawn = torch.tensor(flat(flat(indices(batches, epoch)) for epoch in range(300)))
+    counts = drawn.bincount().double() / 300  # of 20 draws of each class
+    assert counts[:4].sub(5).abs().max() < 0.5
+    assert counts[4:].sub(20 / 36).abs().max() < 0.2
+    first = flat(indices(batches, 0))
+    assert first != flat(indices(batches, 1))
+    assert labels[first[:20]].unique().tolist() == [0, 1]  # mixed, not one class after the other
+
+
+def test_balanced_which_of_the_classes_have_one_more_is_drawn():
+    labels = torch.tensor([0, 0, 1])
+    most = {
+        int(labels[flat(indices(balanced(labels, 1), epoch))].bincount().argmax())
+        for epoch in range(30)
+    }
+    assert most == {0, 1}
+
+
+@pytest.mark.parametrize("processes", [2, 4])
+def test_balanced_the_shares_are_the_batch_of_one_and_go_on_anywhere(processes):
+    labels = torch.arange(50) // 45
+    whole = indices(balanced(labels, 12, 7), 3)
+    shares = [indices(balanced(labels, 12, 7, p, processes), 3, 1) for p in range(processes)]
+    for number, batch in enumerate(whole[1:]):
+        assert sorted(flat(share[number] for share in shares)) == sorted(batch)

@@ -98,7 +98,8 @@ def test_best_keeps_the_first_of_the_best_epochs(recipe, tmp_path, monkeypatch):
     kept = []
 
     def scripted(*_):
-        return Validation(next(accuracies), 1.0)
+        accuracy = next(accuracies)
+        return Validation(accuracy, 1.0, None, accuracy)
 
     monkeypatch.setattr("torchcaps.training.loop.validate", scripted)
     save = tc.save_model

@@ -5,6 +5,7 @@ import pytest
 import torch
 import yaml
 
+from torchcaps.data import Augmentation
 from torchcaps.training import Recipe
 from torchcaps.training.recipe_checks import check_images
 
@@ -15,6 +16,7 @@ def test_a_recipe_comes_back_from_its_file(tmp_path):
         data="digits",
         root="some/where",
         train_images=100,
+        against_rest="7",
         epochs=2,
         batch_size=7,
         accumulate=3,
@@ -31,19 +33,24 @@ def test_a_recipe_comes_back_from_its_file(tmp_path):
         class_weights="balanced",
         shift=2,
         subpixel=True,
+        crop=0.2,
+        noise=0.1,
         flip="both",
         rotate=7.5,
         brightness=0.1,
         contrast=0.2,
         saturation=0.3,
+        augment="Flip",
         precision="bf16",
         seed=3,
         model_options={"hidden": 5, "channels": [2, 3]},
         data_options={"nothing": None},
     )
-    assert all(recipe.__dict__[k] != v for k, v in asdict(Recipe()).items() if k != "data")
-    recipe.save(tmp_path / "config.yaml")
-    assert Recipe.load(tmp_path / "config.yaml") == recipe
+    usual = {"data", "sampling"}  # balanced twice is refused
+    assert all(recipe.__dict__[k] != v for k, v in asdict(Recipe()).items() if k not in usual)
+    for each in (recipe, replace(recipe, class_weights="none", sampling="balanced")):
+        each.save(tmp_path / "config.yaml")
+        assert Recipe.load(tmp_path / "config.yaml") == each
 
 
 def test_what_a_file_leaves_out_is_the_default(tmp_path):
@@ -82,6 +89,11 @@ def test_what_a_file_leaves_out_is_the_default(tmp_path):
         ({"warmup": -0.5}, "warmup: expected 0 or more; got -0.5; 5 is usual"),
         ({"warmup": "1 epoch"}, "warmup: expected a number; got '1 epoch'"),
         ({"clip": 0}, "clip: expected a positive number; got 0; 1 is usual"),
+        (
+            {"class_weights": "balanced", "sampling": "balanced"},
+            "class_weights: expected none, since balanced sampling .*; got balanced; leave out one",
+        ),
+        ({"sampling": "weighted"}, "sampling: expected one of shuffled, balanced; got 'weighted'"),
         ({"class_weights": "balance"}, "class_weights: .* got 'balance'; did you mean 'balanced'"),
         ({"flip": "left"}, "flip: expected one of none, horizontal, vertical, both; got 'left'"),
         ({"rotate": 181}, "rotate: expected 0 to 180; got 181; 15 is usual"),
@@ -110,7 +122,7 @@ def test_values_that_make_no_run_are_named_in_code_and_in_files(tmp_path, values
         (b"\xff\xfe\x00", "config.yaml: expected a configuration; got a file that is no text"),
         (
             b"- epochs\n- 3\n",
-            r"some of accumulate, backbone_lr, .*; got \['epochs', 3\]; give the folder",
+            r"some of accumulate, against_rest, .*; got \['epochs', 3\]; give the folder",
         ),
         (b"seed: 2026-13-45", "config.yaml: expected YAML; got ValueError"),
         (b"", "expected a recipe with some of"),
@@ -209,9 +221,9 @@ def test_a_change_of_colours_wants_colours():
 
 
 def test_the_augmentation_is_what_the_recipe_says():
-    assert Recipe().augmentation() == (0, False, "none", 0.0, 0.0, 0.0, 0.0)
-    made = Recipe(shift=1, subpixel=True, flip="both", rotate=3.0, contrast=0.5).augmentation()
-    assert made == (1, True, "both", 3.0, 0.0, 0.5, 0.0)
+    assert Recipe().augmentation() == Augmentation()
+    changes = {"shift": 1, "subpixel": True, "flip": "both", "rotate": 3.0, "noise": 0.5}
+    assert Recipe(**changes).augmentation() == Augmentation(**changes)
 
 
 @pytest.mark.parametrize(
@@ -231,7 +243,7 @@ def test_few_images_are_passed_over_until_there_are_500_steps(images, options, e
     assert replace(recipe.settled(images), epochs=recipe.epochs) == recipe
 
 
-@pytest.mark.parametrize("change", [{"shift": 1}, {"subpixel": True}, {"flip": "both"},
+@pytest.mark.parametrize("change", [{"subpixel": True}, {"crop": 0.1},
     {"rotate": 5.0}, {"brightness": 0.1}, {"contrast": 0.1}, {"saturation": 0.1}])  # fmt: skip
 @pytest.mark.parametrize("in_shape", [(2, 9), (1, 8, 8, 8)])
 def test_signals_and_volumes_are_not_augmented_as_pictures_are(change, in_shape):
@@ -239,4 +251,14 @@ def test_signals_and_volumes_are_not_augmented_as_pictures_are(change, in_shape)
     text = rf"{name}: expected none, since it changes pictures, .*; got {value}; leave"
     with pytest.raises(ValueError, match=text):
         check_images(Recipe(**change), in_shape)
-    check_images(Recipe(), in_shape)
+    check_images(Recipe(shift=1, flip="horizontal", noise=2.0), in_shape)
+
+
+def test_a_signal_has_one_axis_and_a_volume_may_be_turned_upside_down():
+    for flip in ("vertical", "both"):
+        check_images(Recipe(flip=flip), (1, 8, 8, 8))
+        with pytest.raises(ValueError, match=rf"flip: expected horizontal .*; got {flip}; horiz"):
+            check_images(Recipe(flip=flip), (2, 9))
+    for in_shape in ((2, 9), (1, 9, 20, 20)):
+        with pytest.raises(ValueError, match="shift: expected less than 9, the smallest side"):
+            check_images(Recipe(shift=9), in_shape)

@@ -33,6 +33,7 @@ RECIPES = {
     "accumulated": {"accumulate": 3},
     "accumulated, all in one": {"accumulate": 9},
     "balanced": {"class_weights": "balanced"},
+    "balanced by drawing": {"sampling": "balanced", "against_rest": "7"},
     "augmented": {"flip": "both", "rotate": 20.0, "brightness": 0.3, "contrast": 0.3},
 }
 

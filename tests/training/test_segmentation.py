@@ -7,7 +7,7 @@ import torchcaps as tc
 from torchcaps.data import SegmentationDataset
 from torchcaps.models import Output
 from torchcaps.training import Recipe, evaluate, resume, train
-from torchcaps.training.calibrate import rows
+from torchcaps.training.calibrate import some_pixels
 from torchcaps.training.class_metrics import metrics_of
 from torchcaps.training.run_folder import read_metrics
 
@@ -117,11 +117,11 @@ def test_a_run_on_the_faces_is_resumed_and_calibrated(tmp_path):
 def test_calibration_takes_some_pixels_of_each_image():
     scores = torch.rand(2, 3, 50, 60)
     labels = torch.randint(3, (2, 50, 60))
-    some, wanted = rows(scores, labels)
+    some, wanted = some_pixels(scores, labels)
     assert some.shape == (2000, 3)
     assert torch.equal(some[1], scores[0].flatten(1)[:, 3])
     assert wanted[1] == labels[0].flatten()[3]
-    assert rows(scores[:, :, 0, 0], labels[:, 0, 0])[0].shape == (2, 3)
+    assert some_pixels(scores[:, :, 0, 0], labels[:, 0, 0])[0].shape == (2, 3)
 
 
 def test_what_does_not_go_together_is_refused():
@@ -130,6 +130,10 @@ def test_what_does_not_go_together_is_refused():
         tc.train("seg_capsnet", "digits", recipe=Recipe(train_images=20), quiet=True)
     with pytest.raises(ValueError, match="task: expected classes or multilabel"):
         tc.train("cnn", data, quiet=True)
+    with pytest.raises(ValueError, match="augment: expected none where each pixel has a class"):
+        tc.train("unet", data, augment=lambda images: images.flip(-1), quiet=True)
+    with pytest.raises(ValueError, match="sampling"):
+        tc.train("unet", data, recipe=Recipe(sampling="balanced"), quiet=True)
     model = tc.create_model("unet", data.in_shape, 3, width=2, halvings=1)
     with pytest.raises(ValueError, match="masks of 'images' would not move"):
         evaluate(model, data, model.make_loss(), transform=lambda x: x)

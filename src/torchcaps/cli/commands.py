@@ -16,6 +16,7 @@ for _name, _about in {
     "predict": "classify image files with a trained model",
     "study": "run a whole experiment, from data to report",
     "explore": "open a local web page that shows what capsules do",
+    "convert": "turn weights that others published into a model's folder",
     "models": "list the models",
     "datasets": "list the datasets",
     "completion": "print a script that completes commands and options in bash or zsh",

@@ -30,6 +30,7 @@ def run(options: Namespace) -> None:
     dataset = load_dataset(
         data, options.split, root, **(recipe.data_options if recipe and same else {})
     )
+    dataset = recipe.relabelled(dataset) if recipe else dataset
     if dataset.in_shape != model.in_shape:
         raise ValueError(
             f"evaluate, --data: expected images {model.in_shape}, which {model.name} was built "

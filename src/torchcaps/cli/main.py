@@ -12,6 +12,7 @@ from importlib import import_module
 import torchcaps
 from torchcaps.cli.commands import COMMANDS
 from torchcaps.interrupt import as_ctrl_c, signal_of
+from torchcaps.quoting import one_line
 from torchcaps.registry import Registry
 
 OPTIONS: Registry[None] = Registry("option")
@@ -28,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         version = f"torchcaps {torchcaps.__version__}"
         print(version if "--version" in words[:1] else _help())
         return 0
-    warnings.formatwarning = lambda message, *_, **__: f"torchcaps: {message}\n"
+    warnings.formatwarning = lambda text, *_, **__: f"torchcaps: {one_line(text)}\n"
     try:
         (OPTIONS if words[0].startswith("-") else COMMANDS).about(words[0])
         return _run(words[0], words[1:])
@@ -78,7 +79,7 @@ def _run(name: str, words: list[str]) -> int:
 
 def _say(message: str, code: int) -> int:
     with suppress(OSError):  # the terminal is gone after SIGHUP
-        print(f"torchcaps: {message}", file=sys.stderr)
+        print(f"torchcaps: {one_line(message)}", file=sys.stderr)
     return code
 
 

@@ -6,6 +6,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from torchcaps.cli.commands import COMMANDS
 from torchcaps.cli.parser import add_config, make_parser, parse
+from torchcaps.models.sources import SOURCES
 from torchcaps.studies import STUDIES
 from torchcaps.training import Recipe
 
@@ -131,6 +132,22 @@ def explore() -> ArgumentParser:
     parser.add_argument("--host", type=str, default="127.0.0.1", help="Address to listen on.")
     parser.add_argument("--no_browser", action="store_true", help="Do not open a browser.")
     _add_device(parser)
+    return parser
+
+
+def convert() -> ArgumentParser:
+    parser = _parser(
+        "convert",
+        "FILE --from SOURCE [options]",
+        " efficient_capsnet_SMALLNORB.h5 --from efficient_capsnet --out runs/smallnorb",
+    )
+    parser.add_argument("file", metavar="FILE", type=str, help="The file of the weights.")
+    parser.add_argument(
+        "--from", metavar="SOURCE", type=Literal[tuple(SOURCES)], required=True,
+        help=f"Whose network it is: {', '.join(SOURCES)}.",
+    )  # fmt: skip
+    parser.add_argument("--out", type=str | None, help="Folder to write (default: runs/SOURCE).")
+    parser.add_argument("--overwrite", action="store_true", help="Replace a model in that folder.")
     return parser
 
 

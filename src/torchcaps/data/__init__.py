@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from . import arrays, digits, faces, folder, mnist, transforms
     from .augmentation import Augmentation
     from .catalogue import list_datasets, register
-    from .classes import match_classes, require_one_class
+    from .classes import against_rest, match_classes, require_one_class
     from .dataset import ImageDataset, SignalDataset, Task
     from .registry import load_dataset
     from .segmentation import SegmentationDataset
@@ -19,6 +19,7 @@ __all__ = [
     "SegmentationDataset",
     "SignalDataset",
     "Task",
+    "against_rest",
     "arrays",
     "digits",
     "faces",
@@ -40,6 +41,7 @@ __getattr__, __dir__ = lazy_names(
         "SegmentationDataset": "torchcaps.data.segmentation:SegmentationDataset",
         "SignalDataset": "torchcaps.data.dataset:SignalDataset",
         "Task": "torchcaps.data.dataset:Task",
+        "against_rest": "torchcaps.data.classes:against_rest",
         "arrays": "torchcaps.data.arrays",
         "digits": "torchcaps.data.digits",
         "faces": "torchcaps.data.faces",

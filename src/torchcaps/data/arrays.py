@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from torchcaps.files import expanded
 from torchcaps.options import check_choice
-from torchcaps.quoting import cut
+from torchcaps.quoting import cut, listed
 
 from .arrays_layout import Channels, channels_first, values_of
 from .dataset import ImageDataset, SignalDataset
@@ -19,7 +20,7 @@ from .fetch import ROOT
 from .mask_arrays import mask_arrays
 from .npz import Npz
 from .registry import Root
-from .splits import hold_out, stratified
+from .splits import held_of_training, hold_out, stratified
 
 _SPLIT_SEED = 0
 _MOST_CLASSES = 100_000
@@ -127,13 +128,8 @@ def _split(
 def _cut(labels: Tensor) -> dict[str, Tensor]:
     """Indices of training and validation images, where the file has no validation images."""
     if labels.ndim == 1:
-        return stratified(labels, _held, _SPLIT_SEED)
-    return hold_out(len(labels), _held(len(labels))[0], _SPLIT_SEED)
-
-
-def _held(count: int) -> tuple[int, int]:
-    """Of so many, how many are for validation; the test set is there already."""
-    return min(count - 1, max(1, round(0.15 * count))), 0
+        return stratified(labels, held_of_training, _SPLIT_SEED)
+    return hold_out(len(labels), held_of_training(len(labels))[0], _SPLIT_SEED)
 
 
 def _part(file: Npz, kind: str, part: str, channels: Asked, where: str) -> _Part:
@@ -213,5 +209,13 @@ def _classes(file: Npz, kind: str, parts: Iterable[str], where: str) -> tuple[st
             f"{where}, labels: expected the same classes in all parts; got rows of "
             f"{' and '.join(str(list(width)) for width in sorted(widths))}; give all parts alike"
         )
-    several = every[0].shape[1:]
-    return tuple(map(str, range(several[0] if several else int(torch.cat(every).max()) + 1)))
+    if every[0].ndim == 2:
+        return tuple(map(str, range(every[0].shape[1])))
+    counts = torch.cat(every).bincount().tolist()
+    if missing := [str(label) for label, count in enumerate(counts) if not count]:
+        warnings.warn(
+            f"{where}: no label is {listed(missing)}, of {len(counts):,} classes from 0 to "
+            f"{len(counts) - 1:,}; number them from 0 without gaps, or name them all in classes",
+            stacklevel=4,
+        )
+    return tuple(map(str, range(len(counts))))

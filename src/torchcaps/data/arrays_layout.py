@@ -59,9 +59,9 @@ def values_of(values: np.ndarray, lengths: Tensor | None, where: str) -> Tensor:
     """Bytes as they are, other numbers as float32; NaN where a signal has ended."""
     if values.dtype.kind not in "iuf":
         raise ValueError(f"{where}: expected numbers; got {values.dtype}; write them as float32")
-    found = torch.from_numpy(
-        np.ascontiguousarray(values if values.dtype == np.uint8 else values.astype(np.float32))
-    )
+    with np.errstate(over="ignore"):  # infinite numbers are refused
+        numbers = values if values.dtype == np.uint8 else values.astype(np.float32)
+    found = torch.from_numpy(np.ascontiguousarray(numbers))
     if lengths is None:
         return found
     longest = found.shape[-1]

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 
 import torch
 
-from torchcaps.quoting import listed
+from torchcaps.options import nearest
+from torchcaps.quoting import listed, quote
 
 from .dataset import ImageDataset
+
+_REST = "rest"
 
 
 def match_classes(
@@ -41,6 +44,47 @@ def match_classes(
     if dataset.task == "multilabel":
         return dataset.relabelled(dataset.labels[:, number.argsort()], wanted)
     return dataset.relabelled(number[dataset.labels.long()], wanted)
+
+
+def counted(dataset: ImageDataset) -> str:
+    """How many images there are, and of each class, the rarest first.
+
+    >>> from torchcaps.data import load_dataset
+    >>> counted(against_rest(load_dataset("digits", "test"), "7"))
+    '360 images (7: 36, rest: 324)'
+    """
+    if dataset.task == "segmentation":
+        return f"{len(dataset):,} {dataset.noun}"
+    several = dataset.task == "multilabel"
+    labels = dataset.labels.nonzero()[:, 1] if several else dataset.labels
+    counts = labels.bincount(minlength=dataset.num_classes).tolist()
+    each = sorted(zip(counts, dataset.classes, strict=True), key=lambda pair: pair[0])
+    return f"{len(dataset):,} {dataset.noun} ({listed(f'{name}: {n:,}' for n, name in each)})"
+
+
+def against_rest(dataset: ImageDataset, name: str) -> ImageDataset:
+    """The same images in two classes: `name`, and "rest", which all others are; also of images
+    that had several.
+
+    ValueError: the dataset has no class of this name, or it is "rest".
+
+    >>> from torchcaps.data import load_dataset
+    >>> against_rest(load_dataset("digits", "test"), "7").classes
+    ('7', 'rest')
+    """
+    if name == _REST or name not in dataset.classes:
+        near = nearest(name, dataset.classes)
+        raise ValueError(
+            f"against_rest, name: expected a class of {dataset.name!r} "
+            f"({listed(dataset.classes)}), but not {_REST!r}; got {quote(name)}; "
+            + (f"did you mean {near!r}?" if near and near != name else "rename the class")
+        )
+    number = dataset.classes.index(name)
+    if dataset.task == "multilabel":
+        rest = dataset.labels[:, number] == 0
+    else:
+        rest = require_one_class(dataset, "against_rest").labels != number
+    return dataset.relabelled(rest.long(), (name, _REST))
 
 
 def require_one_class(dataset: ImageDataset, where: str) -> ImageDataset:

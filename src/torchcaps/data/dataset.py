@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 import torch
@@ -111,6 +111,10 @@ class ImageDataset(Dataset[tuple[Tensor, int | Tensor]]):
         chosen = torch.as_tensor(indices)
         return as_unit_float(self.images[chosen]), self.labels[chosen]
 
+    def batches(self, chosen: Iterable[Sequence[int] | Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+        """`batch` of each of these indices in turn."""
+        return map(self.batch, chosen)
+
     @staticmethod
     def collate(batch: Batch | list[tuple[Tensor, int | Tensor]]) -> tuple[Tensor, Tensor]:
         """Hand a ready batch through; stack the samples of any other dataset."""
@@ -122,11 +126,7 @@ class ImageDataset(Dataset[tuple[Tensor, int | Tensor]]):
     def subset(self, indices: Sequence[int] | Tensor) -> ImageDataset:
         """The images at these indices (or where a boolean mask [N] is true), in this order."""
         chosen = torch.as_tensor(indices)
-        if chosen.numel() == 0:
-            raise ValueError(
-                f"{self.name}.subset, indices: expected at least one; got none; "
-                "check what selected them"
-            )
+        self._check_some(chosen)
         return self._holding(self.images[chosen], self.labels[chosen], self.classes)
 
     def relabelled(self, labels: Tensor, classes: Sequence[str]) -> ImageDataset:
@@ -146,6 +146,13 @@ class ImageDataset(Dataset[tuple[Tensor, int | Tensor]]):
         self._check_count("sample", n)
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
         return self.subset(order[:n])
+
+    def _check_some(self, chosen: Tensor) -> None:
+        if chosen.numel() == 0:
+            raise ValueError(
+                f"{self.name}.subset, indices: expected at least one; got none; "
+                "check what selected them"
+            )
 
     def _check_count(self, method: str, n: int) -> None:
         if not 1 <= n <= len(self):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -54,17 +56,39 @@ def decode(
     ValueError, beginning with `where`: it is damaged, another format, too large, or no picture, or
     its numbers have no stated range.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import ImageOps
+
+    with opened(file, where, formats=formats, largest=largest) as picture:
+        picture.load()
+        return _eight_bits(ImageOps.exif_transpose(picture), picture, where)
+
+
+@contextmanager
+def opened(
+    file: Path | BytesIO,
+    where: str,
+    *,
+    formats: tuple[str, ...] | None = None,
+    largest: int | None = None,
+) -> Iterator[Image.Image]:
+    """The picture of which no pixel is decoded yet: only its header is read. Refuses what `decode`
+    does, as far as it is known then; what fails within the region is damage too."""
+    from PIL import Image, UnidentifiedImageError
 
     expected = "PNG, JPEG or other raster" if formats is None else " or ".join(formats)
     try:
-        with Image.open(file, formats=formats or raster_formats()) as opened:
-            if _small(opened.size, largest):
-                opened.load()
-                return _eight_bits(ImageOps.exif_transpose(opened), opened, where)
-            width, height = opened.size
+        with Image.open(file, formats=formats or raster_formats()) as picture:
+            if _small(picture.size, largest):
+                yield picture
+                return
+            width, height = picture.size
     except _NoRange:
         raise
+    except PermissionError as cause:
+        raise ValueError(
+            f"{where}: expected a picture that may be read; got {cause.strerror}; check who may "
+            "read it (ls -l)"
+        ) from cause
     except Exception as cause:  # damage makes decoders raise nearly anything
         reason = "no known format" if isinstance(cause, UnidentifiedImageError) else cut(cause)
         raise ValueError(

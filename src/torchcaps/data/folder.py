@@ -12,10 +12,11 @@ from torchcaps.options import check_several
 from .dataset import ImageDataset
 from .fetch import ROOT
 from .folder_files import Labelled, class_names, list_pictures, split_folders
-from .images import Fit, read_pixels
+from .images import Fit
 from .mask_folder import has_masks, mask_folder
+from .picture_files import PictureFiles
 from .registry import Root
-from .splits import hold_out, stratified
+from .splits import held_of_training, stratified
 
 _SPLIT_SEED = 0
 _WHERE = "load_dataset 'folder'"
@@ -41,8 +42,11 @@ def folder(
     of their class; other files are left out with a warning that counts them.
 
     Where the root's folders are only train/, val/ (or validation/) and test/, they are splits, not
-    classes; without val/, 15 % of the training pictures become validation. Else every class is cut
-    70 / 15 / 15 into train, validation and test. Seeded.
+    classes; without val/, 15 % of each class of the training pictures (at least one, if it has two)
+    become validation. Else every class is cut 70 / 15 / 15 into train, validation and test. Seeded.
+
+    A split of at most 1 GB of pixels is held in memory. A larger one is read batch by batch, which
+    a warning says: see `PictureFiles`.
 
     A root, or folders of splits, with images/ and masks/ give a `SegmentationDataset`: a mask has
     the name and the size of its image, and is an indexed or grey picture of 8 bits whose numbers
@@ -66,8 +70,8 @@ def folder(
         return mask_folder(base, parts, split, (channels, height, width), fit)
     classes = class_names(base, parts)
     files, labels = _divided(parts, classes, split) if parts else _cut(base, classes, split)
-    images = torch.stack([read_pixels(file, (channels, height, width), fit) for file in files])
-    return ImageDataset(images, labels, classes, name="folder", split=split)
+    shape = channels, height, width
+    return PictureFiles(files, shape, fit, labels, classes, name="folder", split=split).loaded()
 
 
 def _size(size: object) -> tuple[int, int]:
@@ -113,13 +117,13 @@ def _divided(parts: dict[str, Path], classes: list[str], split: str) -> Labelled
     if "validation" in parts:  # and both are wanted
         held_files, held_labels = list_pictures(parts["validation"], classes)
         return files + held_files, torch.cat([labels, held_labels])
-    if len(files) < 2:
+    cut = stratified(labels, held_of_training, _SPLIT_SEED)
+    if not len(cut["validation"]):
         raise ValueError(
-            f"{_WHERE}, {parts['train']}: expected at least 2 pictures, one of them for "
-            "validation; got 1; add pictures, or make a val/ folder"
+            f"{_WHERE}, {parts['train']}: expected at least 2 pictures of a class, one of them for "
+            "validation; got 1 of each; add pictures, or make a val/ folder"
         )
-    held = max(1, round(0.15 * len(files)))
-    return _pick(files, labels, hold_out(len(files), held, _SPLIT_SEED)[split])
+    return _pick(files, labels, cut[split])
 
 
 def _pick(files: list[Path], labels: torch.Tensor, chosen: torch.Tensor) -> Labelled:

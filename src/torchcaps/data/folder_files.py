@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -26,6 +27,13 @@ def split_folders(base: Path) -> dict[str, Path]:
     others = [name for name in folders if name not in known]
     parts = {_PARTS[name.lower()]: base / name for name in known}
     if others and not {"train", "test"} <= set(parts):
+        if known and not any(_holds_files(base / name) for name in folders):
+            warnings.warn(
+                f"{_WHERE}, {base}: {listed(folders)} are taken for classes, although "
+                f"{listed(known)} may be the name of a split; splits are train, val (or "
+                "validation), test, and nothing beside them",
+                stacklevel=3,
+            )
         return {}
     if others or len(parts) < len(known):
         raise ValueError(
@@ -58,12 +66,16 @@ def list_pictures(base: Path, classes: list[str]) -> Labelled:
         )
     readable = tuple(suffix for name in raster_formats() for suffix in SUFFIXES[name])
     found: list[tuple[Path, int]] = []
-    others = Counter("file outside the class folders" for file in base.iterdir() if _counts(file))
+    outside = (file for file in base.iterdir() if file.is_file() and not _hidden(file.name))
+    others = Counter("file outside the class folders" for _ in outside)
     for label, name in enumerate(classes):
-        for file in sorted((base / name).rglob("*")):
-            if _counts(file, base) and file.suffix.lower() in readable:
+        for file in _below(base / name):
+            if not file.is_file():
+                linked = file.is_symlink()
+                others["link to a folder or nothing" if linked else "special file"] += 1
+            elif file.suffix.lower() in readable:
                 found.append((file, label))
-            elif _counts(file, base):
+            else:
                 others[f"{file.suffix.lower() or 'file without a suffix'}"] += 1
     if not found:
         raise ValueError(
@@ -80,15 +92,30 @@ def list_pictures(base: Path, classes: list[str]) -> Labelled:
     return [file for file, _ in found], torch.tensor([label for _, label in found])
 
 
-def _counts(file: Path, base: Path | None = None) -> bool:
-    """Whether this is a file, and no hidden one below `base`."""
-    below = file.relative_to(base or file.parent).parts
-    return file.is_file() and not any(part.startswith((".", "__MACOSX")) for part in below)
+def _below(folder: Path) -> list[Path]:
+    """All that lies at any depth below and is no folder, sorted, without what is hidden. A folder
+    that may not be read is an error, and a link to a folder is not followed, since it may
+    lead round."""
+    found = []
+    for place, folders, files in os.walk(folder, onerror=_refuse):
+        links = [name for name in folders if os.path.islink(os.path.join(place, name))]
+        found += [Path(place, name) for name in (*files, *links) if not _hidden(name)]
+        folders[:] = [name for name in folders if not _hidden(name)]
+    return sorted(found)
+
+
+def _refuse(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):  # a split need not have every class
+        raise error
+
+
+def _holds_files(folder: Path) -> bool:
+    return any(each.is_file() and not _hidden(each.name) for each in folder.iterdir())
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith((".", "__MACOSX"))
 
 
 def _subfolders(base: Path) -> list[str]:
-    return sorted(
-        each.name
-        for each in base.iterdir()
-        if each.is_dir() and not each.name.startswith((".", "__MACOSX"))
-    )
+    return sorted(each.name for each in base.iterdir() if each.is_dir() and not _hidden(each.name))

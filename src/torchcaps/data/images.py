@@ -13,7 +13,7 @@ from torch import Tensor
 
 from torchcaps.options import check_choice
 
-from .decoding import decode
+from .decoding import decode, opened
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -44,11 +44,18 @@ def read_pixels(path: str | PathLike[str], in_shape: Sequence[int], fit: Fit = "
             f"read_image, in_shape: expected (1 or 3, H, W); got {tuple(in_shape)}; "
             "only grey (1) and RGB (3) pictures are read"
         )
-    return resized(_open(Path(path)), in_shape, fit)
+    return resized(decode(_there(Path(path)), f"read_image, {path}"), in_shape, fit)
 
 
-def _open(path: Path) -> Image.Image:
-    """The decoded picture of a file that is there."""
+def check_picture(path: Path) -> None:
+    """Raise the `ValueError` of `read_pixels` for a file whose size or header tells already that it
+    cannot be read; damage further on is found when its pixels are decoded."""
+    with opened(_there(path), f"read_image, {path}"):
+        pass
+
+
+def _there(path: Path) -> Path:
+    """The path of a file that holds something."""
     if not path.is_file():
         what = "a folder" if path.is_dir() else "nothing there"
         raise ValueError(f"read_image, {path}: expected a picture file; got {what}; check the path")
@@ -56,7 +63,7 @@ def _open(path: Path) -> Image.Image:
         raise ValueError(
             f"read_image, {path}: expected a picture; got an empty file; delete or replace it"
         )
-    return decode(path, f"read_image, {path}")
+    return path
 
 
 def resized(picture: Image.Image, in_shape: Sequence[int], fit: Fit = "pad") -> Tensor:

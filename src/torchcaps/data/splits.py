@@ -26,6 +26,12 @@ def hold_out(count: int, held: int, seed: int) -> dict[str, Tensor]:
     return _in_order(train=order[held:], validation=order[:held])
 
 
+def held_of_training(count: int) -> tuple[int, int]:
+    """For `stratified`: of a class of so many, 15 % are for validation, at least one if it has two;
+    the test set is there already."""
+    return min(count - 1, max(1, round(0.15 * count))), 0
+
+
 def stratified(
     labels: Tensor, take: Callable[[int], tuple[int, int]], seed: int
 ) -> dict[str, Tensor]:

@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, Subset
+from torch.utils.data import Subset
 
 from torchcaps.quoting import quote
 
-from .checks import check_labels
-from .dataset import ImageDataset, as_unit_float, one_label
+from .dataset import ImageDataset
+from .read_dataset import ReadDataset
 
 _WHERE = "train, data"
 
@@ -43,47 +43,37 @@ def as_images(dataset: Any, classes: Sequence[str] | None = None) -> ImageDatase
     if names is None:
         count = labels.shape[1] if labels.ndim == 2 else int(labels.max()) + 1
         names = [str(label) for label in range(count)]
-    return _TorchImages(dataset, image.shape, labels, [str(name) for name in names])
+    names, known_as = [str(name) for name in names], type(dataset).__name__
+    return _TorchImages(dataset, image.shape, labels, names, known_as)
 
 
-class _TorchImages(ImageDataset):
+class _TorchImages(ReadDataset):
     """Images of a torch dataset, read item by item when a batch is asked for."""
 
     def __init__(
-        self, dataset: Any, in_shape: Sequence[int], labels: Tensor, classes: Sequence[str]
+        self,
+        dataset: Any,
+        in_shape: Sequence[int],
+        labels: Tensor,
+        classes: Sequence[str],
+        name: str,
     ) -> None:
-        self.name, self.split = type(dataset).__name__, "all"
-        self.dataset, self.classes = dataset, tuple(classes)
-        self._in_shape = tuple(in_shape)
-        check_labels(labels, len(dataset), self.classes, self.name)
-        self.labels = labels.long()
+        super().__init__(len(dataset), in_shape, labels, classes, name=name, split="all")
+        self.dataset = dataset
 
-    @property
-    def in_shape(self) -> tuple[int, ...]:
-        return self._in_shape
-
-    def __getitem__(self, index: int) -> tuple[Tensor, int | Tensor]:
-        images, labels = self.batch([index])
-        return images[0], one_label(labels, 0)
-
-    def batch(self, indices: Sequence[int] | Tensor) -> tuple[Tensor, Tensor]:
-        chosen = torch.as_tensor(indices)
-        images = [_item(self.dataset, index)[0] for index in chosen.tolist()]
-        for index, image in zip(chosen.tolist(), images, strict=True):
-            if image.shape != self._in_shape:
+    def _read(self, indices: list[int]) -> Tensor:
+        images = [_item(self.dataset, index)[0] for index in indices]
+        for index, image in zip(indices, images, strict=True):
+            if image.shape != self.in_shape:
                 raise ValueError(
-                    f"{_WHERE}, item {index}: expected an image of {list(self._in_shape)}, the "
+                    f"{_WHERE}, item {index}: expected an image of {list(self.in_shape)}, the "
                     f"shape of item 0; got {list(image.shape)}; resize the images in its transform"
                 )
-        return as_unit_float(torch.stack(images)), self.labels[chosen]
+        return torch.stack(images)
 
-    def subset(self, indices: Sequence[int] | Tensor) -> ImageDataset:
-        chosen = torch.as_tensor(indices)
-        part: Dataset[Any] = Subset(self.dataset, chosen.tolist())
-        return _TorchImages(part, self._in_shape, self.labels[chosen], self.classes)
-
-    def relabelled(self, labels: Tensor, classes: Sequence[str]) -> ImageDataset:
-        return _TorchImages(self.dataset, self._in_shape, labels, classes)
+    def _part(self, indices: list[int], labels: Tensor, classes: Sequence[str]) -> ImageDataset:
+        part = Subset(self.dataset, indices)
+        return _TorchImages(part, self.in_shape, labels, classes, self.name)
 
 
 def _item(dataset: Any, index: int) -> tuple[Tensor, Any]:

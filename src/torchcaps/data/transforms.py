@@ -27,7 +27,7 @@ def rotate(images: Tensor, degrees: Number, *, mode: Interpolation = "bilinear")
     degrees: a number, or a tensor [B]. A multiple of 90 on square images is `torch.rot90` exactly.
     mode: "nearest" takes the nearest pixel in place of a mixture of four, as masks need it.
     """
-    return _moved(images, mode, degrees=degrees)
+    return moved(images, mode, degrees=degrees)
 
 
 def affine(
@@ -52,10 +52,10 @@ def affine(
     is not finite, a scale of 0.
     """
     moves = {"degrees": degrees, "scale": scale, "dx": dx, "dy": dy, "shear": shear}
-    return _moved(images, "bilinear", **moves)
+    return moved(images, "bilinear", **moves)
 
 
-def _moved(images: Tensor, mode: Interpolation, **moves: Number) -> Tensor:
+def moved(images: Tensor, mode: Interpolation, **moves: Number) -> Tensor:
     """`affine`, or with "nearest" the pixel that is nearest in place of a mixture of four."""
     _check_images(images)
     half = images.dtype in (torch.float16, torch.bfloat16)
@@ -97,11 +97,11 @@ def random_shift(
     columns = start[1] + torch.arange(width, device=images.device)
     each = torch.arange(count, device=images.device)[:, None, None]
     framed = pad(images, (max_pixels,) * 4)
-    moved = framed[each, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)  # [b h w c]
+    whole = framed[each, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)  # [b h w c]
     if not subpixel:
-        return moved
+        return whole
     dx, dy = torch.rand((2, count), generator=generator, device=drawn_on).to(images) - 0.5
-    return _moved(moved, mode, dx=dx, dy=dy)
+    return moved(whole, mode, dx=dx, dy=dy)
 
 
 def _sources(

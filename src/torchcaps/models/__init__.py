@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from torchcaps.models.catalogue import list_models
     from torchcaps.models.cnn import CNN
     from torchcaps.models.cnn1d import CNN1d
+    from torchcaps.models.convert import convert
     from torchcaps.models.create import create_model, options_of
     from torchcaps.models.efficient_capsnet import EfficientCapsNet
     from torchcaps.models.equivariant_capsnet import EquivariantCapsNet
@@ -41,6 +42,7 @@ __all__ = [
     "PooledCNN",
     "SegCapsNet",
     "UNet",
+    "convert",
     "create_model",
     "list_models",
     "list_pretrained",
@@ -68,6 +70,7 @@ __getattr__, __dir__ = lazy_names(
         "PooledCNN": "torchcaps.models.pooled_cnn:PooledCNN",
         "SegCapsNet": "torchcaps.models.seg_capsnet:SegCapsNet",
         "UNet": "torchcaps.models.unet:UNet",
+        "convert": "torchcaps.models.convert:convert",
         "create_model": "torchcaps.models.create:create_model",
         "list_models": "torchcaps.models.catalogue:list_models",
         "list_pretrained": "torchcaps.models.pretrained:list_pretrained",

@@ -22,7 +22,7 @@ from torchcaps.nn.sizes import conv_output
 from torchcaps.ops import mask_capsules
 from torchcaps.options import check_choice, check_sizes
 
-Style = Literal["series", "sabour2017"]
+Style = Literal["series", "sabour2017", "port"]
 Decoder = Literal["mlp", "conv", "none"]
 
 
@@ -39,10 +39,12 @@ class CapsNet(RoutedModel):
         style: "series" is the network of the series, with PyTorch's initialisation, and decodes
             the chosen pose alone. "sabour2017" is the authors' code: a routing bias, the primary
             convolution divided by the number of types, truncated normal initialisation, all poses
-            masked but one as the decoder's input, and their weighting of the loss.
+            masked but one as the decoder's input, and their weighting of the loss. "port" is how
+            the usual PyTorch ports have it: the series', but masked poses for the decoder.
         stem_channels: channels of the stem.
         kernel_size: of the stem (stride 1) and of the primary capsules (stride 2).
-        types, primary_dim: kinds of primary capsules and their size E.
+        types, primary_dim: kinds of primary capsules and their size E; mixed: see
+            `PrimaryCapsules`.
         pose_dim: D.
         routing: a name in `torchcaps.nn.ROUTINGS`; routing_options: its options.
         share_transforms: all children use the same transforms, as in Aff-CapsNet (Gu & Tresp 2020,
@@ -69,6 +71,7 @@ class CapsNet(RoutedModel):
         kernel_size: int = 9,
         types: int = 32,
         primary_dim: int = 8,
+        mixed: bool = False,
         pose_dim: int = 16,
         routing: str = "dynamic",
         routing_options: dict[str, Any] | None = None,
@@ -109,6 +112,7 @@ class CapsNet(RoutedModel):
             primary_dim,
             kernel_size=kernel_size,
             gain=1 / types if authors else 1.0,
+            mixed=mixed,
         )
         height, width = self.primary.grid(
             *conv_output((size[0], size[1]), kernel_size, 1, 0, "CapsNet stem")
@@ -128,9 +132,8 @@ class CapsNet(RoutedModel):
             init_std=init_std if ROUTINGS[routing].casts_votes else None,
         )
         self.score_kind: ScoreKind = self.capsules.routing.score_kind
-        self.decoder = _make_decoder(
-            decoder, num_classes * pose_dim if authors else pose_dim, self.in_shape, decoder_width
-        )
+        drawn = pose_dim if style == "series" else num_classes * pose_dim
+        self.decoder = _make_decoder(decoder, drawn, self.in_shape, decoder_width)
         if authors:
             _initialise_like_the_authors(self)
 
@@ -154,7 +157,9 @@ class CapsNet(RoutedModel):
         return self.decoder(mask_capsules(poses, index).flatten(1))
 
     def make_loss(self) -> nn.Module:
-        return super().make_loss() if self.score_kind == "logits" else CapsuleLoss(self.style)
+        if self.style == "sabour2017" and self.score_kind != "logits":
+            return CapsuleLoss("sabour2017")
+        return super().make_loss()
 
 
 def _make_decoder(

@@ -24,9 +24,10 @@ class _PrimaryCapsules(nn.Module):
         padding: Sizes | str = 0,
         dilation: Sizes = 1,
         gain: float = 1.0,
+        mixed: bool = False,
     ) -> None:
         super().__init__()
-        self.types, self.dim, self.gain = types, dim, gain
+        self.types, self.dim, self.gain, self.mixed = types, dim, gain, mixed
         geometry = {
             "kernel_size": kernel_size,
             "stride": stride,
@@ -69,6 +70,8 @@ class _PrimaryCapsules(nn.Module):
             s = self.gain * s + (1 - self.gain) * conv.bias.unflatten(0, (-1, *[1] * rank)).to(s)
         elif self.gain != 1:
             s = self.gain * s
+        if self.mixed:
+            return squash(s.flatten(1).unflatten(1, (-1, self.dim)))
         s = s.unflatten(1, (self.types, self.dim)).movedim(2, -1)  # [B, types, *size, E]
         return squash(s.flatten(1, -2))
 
@@ -98,6 +101,8 @@ class PrimaryCapsules(_PrimaryCapsules):
         kernel_size, stride, padding, dilation: as in `nn.Conv2d`.
         gain: g. 1 is the series'; the authors' code routes once over zero logits, which divides
             the convolution, but not its bias, by the number of types: `gain=1/types`.
+        mixed: a capsule is `dim` consecutive numbers of the map's memory, neighbouring positions of
+            one channel: the fault of a widely used port, for weights that were trained with it.
 
     Shapes: `[B, in_channels, H, W] -> [B, I, E]`, I being `types` times the positions `grid(H, W)`.
 

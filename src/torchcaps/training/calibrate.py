@@ -6,12 +6,12 @@ from torch import Tensor
 from torchcaps.data import ImageDataset
 from torchcaps.models import Calibration, Model
 from torchcaps.ops.calibration import best_thresholds, calibration_gain, calibration_line
+from torchcaps.training.gathered import Gathered, Rows
 
-Scored = list[tuple[Tensor, Tensor]]
 _PIXELS = 1000  # of an image, evenly spread: as good as all, and small
 
 
-def rows(scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+def some_pixels(scores: Tensor, labels: Tensor) -> Rows:
     """Scores and labels as they are; of masks `[B, *size]` those of some pixels, `[N, J]` and
     `[N]`."""
     if scores.ndim == 2:
@@ -27,16 +27,15 @@ def calibrate(model: Model, dataset: ImageDataset, *, batch_size: int = 250) -> 
     on. See `fitted`."""
     device, training = next(model.parameters()).device, model.training
     model.eval()
-    scored = []
-    for chosen in torch.arange(len(dataset)).split(batch_size):
-        images, labels = dataset.batch(chosen)
-        scored.append(rows(model(images.to(device)).scores.cpu(), labels))
+    scored = Gathered()
+    for images, labels in dataset.batches(torch.arange(len(dataset)).split(batch_size)):
+        scored.add(*some_pixels(model(images.to(device)).scores.cpu(), labels))
     model.train(training)
-    if (found := fitted(model, scored)) is not None:
+    if (found := fitted(model, scored.rows())) is not None:
         model.calibration = found
 
 
-def fitted(model: Model, scored: Scored) -> Calibration | None:
+def fitted(model: Model, scored: list[Rows]) -> Calibration | None:
     """The calibration for scores and labels that are known, batch by batch: the gain of
     `ops.calibration_gain`; where an image has several classes the line of
     `ops.calibration_line` and the `ops.best_thresholds` of the probabilities that it gives.

@@ -70,8 +70,8 @@ def evaluate(
     training = model.training
     model.eval()
     sums = []
-    for indices in share.split(batch_size) if len(share) else ():
-        images, labels = (part.to(device) for part in dataset.batch(indices))
+    for batch in dataset.batches(share.split(batch_size) if len(share) else ()):
+        images, labels = (part.to(device) for part in batch)
         moved = images if transform is None else transform(images)
         out = model(moved)
         sums.append(_sums(out, moved, labels, loss))

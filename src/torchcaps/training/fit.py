@@ -1,5 +1,6 @@
 """Training in Python: a model and a dataset, by name or one's own, and a recipe for the rest."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from torchcaps.data import ImageDataset, match_classes
@@ -17,9 +18,11 @@ from torchcaps.files import expanded
 from torchcaps.models import Model
 from torchcaps.models.saved_files import plain_name
 from torchcaps.models.saving import WEIGHTS, unwrap
+from torchcaps.quoting import quote
 from torchcaps.training.begin import begin, go_on
 from torchcaps.training.loop import _Loop
 from torchcaps.training.materials import Materials
+from torchcaps.training.own_augment import OwnAugment
 from torchcaps.training.plain import PlainModel
 from torchcaps.training.processes import everywhere
 from torchcaps.training.recipe import Recipe
@@ -41,6 +44,7 @@ def train(
     *,
     recipe: Recipe | None = None,
     validation: Dataset[Any] | None = None,
+    augment: Callable[[Tensor], Tensor] | None = None,
     out: str | Path | None = None,
     overwrite: bool = False,
     resume: bool = False,
@@ -61,6 +65,10 @@ def train(
         recipe: everything else, see `training.Recipe`; its `model` and `data` are not looked at.
         validation: images to test each epoch on, as `data`. Without any (and with `data` that is no
             name) nothing is tested: accuracy is None, and `patience` is refused.
+        augment: a function that changes the training images of a batch, `[B, C, H, W]` in [0, 1] to
+            the same shape, after the changes of the recipe; a transform of torchvision is called
+            for each image by itself. What it draws from torch is a function of seed, epoch and
+            batch. The recipe in `out` has its name, and `resume` needs it again.
         out: the run folder to write, as `torchcaps train` does; without it nothing stays on disk.
             Of a module that is no `models.Model` it holds the weights, but no config.json.
         overwrite: replace a run in `out`.
@@ -84,7 +92,9 @@ def train(
         raise ValueError(
             "train, resume: expected the folder of a run in out; got none; give the out of the run"
         )
-    materials = _materials(model, data, validation, recipe or Recipe())
+    change = None if augment is None else OwnAugment(augment)
+    materials = _materials(model, data, validation, _naming(recipe or Recipe(), change))
+    materials = materials._replace(augment=change)
     with ExitStack() as stack:
         out = None if out is None else expanded(out, "train, out")
         folder = out or Path(stack.enter_context(TemporaryDirectory()))
@@ -105,18 +115,31 @@ def train(
         return Trained(own.eval(), everywhere(read_metrics(folder))[0])
 
 
+def _naming(recipe: Recipe, augment: OwnAugment | None) -> Recipe:
+    """The recipe with the name of the caller's function; one that has a name already has its."""
+    name = augment and augment.name
+    if recipe.augment not in (None, name):
+        raise ValueError(
+            f"train, augment: expected {quote(recipe.augment)}, which the recipe names; got "
+            f"{'none' if name is None else quote(name)}; give that function, or a recipe without"
+        )
+    return replace(recipe, augment=name)
+
+
 def _materials(
     model: str | nn.Module, data: str | Dataset[Any], validation: Dataset[Any] | None, asked: Recipe
 ) -> Materials:
     if isinstance(data, str):
         asked = replace(asked, data=data)
-        train_set = asked.load_data("train")
-        held = asked.load_data("validation") if validation is None else as_images(validation)
+        train_set, names = asked.load_data("train"), None
     else:
         whole = as_images(data)
         asked = replace(asked, data=whole.name)
-        train_set = asked.sampled(whole)
-        held = None if validation is None else as_images(validation, whole.classes)
+        train_set, names = asked.sampled(whole), whole.classes
+    if validation is not None:
+        held = asked.relabelled(as_images(validation, names))
+    else:
+        held = asked.load_data("validation") if isinstance(data, str) else None
     if held is not None and held.in_shape != train_set.in_shape:
         raise ValueError(
             f"train, validation: expected images {train_set.in_shape}, as in training; got "

@@ -11,7 +11,8 @@ from accelerate.tracking import filter_trackers
 from accelerate.utils import LoggerType
 from torch import Tensor
 
-from torchcaps.data import ImageDataset
+from torchcaps.data import require_one_class
+from torchcaps.data.classes import counted
 from torchcaps.interrupt import Interrupted, StopRequest
 from torchcaps.options import check_choice
 from torchcaps.training import run_folder
@@ -52,6 +53,13 @@ class _Loop(RunState):
                 "Recipe, patience: expected validation images, by which the best epoch is known; "
                 "got none; give some, or leave patience out"
             )
+        train_set = materials.train_set
+        if train_set.task != "segmentation" and len(train_set.labels.unique(dim=0)) < 2:
+            raise ValueError(
+                f"train, data: expected training images of different labels; got "
+                f"{counted(train_set)}, from which nothing can be learnt; add images of another "
+                "class"
+            )
         self.accelerator = Accelerator(log_with=log, project_dir=folder, device_placement=False)
         self.device = training_device(device, self.accelerator)
         batches = Batches(
@@ -62,7 +70,9 @@ class _Loop(RunState):
             processes.num_processes,
         )
         materials.model.to(self.device)
-        self.stepper = Stepper(recipe, materials.model, batches, self.accelerator)
+        self.stepper = Stepper(
+            recipe, materials.model, batches, self.accelerator, materials.augment
+        )
         super().__init__(materials, folder, batches, self.stepper.optimizer)
         self.last_loss = math.nan
         self.progress = TrainingProgress(
@@ -76,7 +86,8 @@ class _Loop(RunState):
         """Let the model see its data, and decide on the precision once, on the main process, for
         all processes and resumptions."""
         self.bare.prepare(self.train_set)
-        images, labels = self.load(self.train_set, next(self.batches.epoch(0, start=0))[1])
+        first = next(self.batches.epoch(0, start=0))[1]
+        images, labels = self.on_device(self.train_set.batch(first))
         chosen = choose_precision(self.recipe.precision, self.bare, images, labels)
         torch.manual_seed(self.recipe.seed)
         self.use(everywhere(chosen)[0])
@@ -96,9 +107,12 @@ class _Loop(RunState):
         if self.log and self.main:
             self.accelerator.init_trackers("torchcaps")
         self.stepper.weigh(self.train_set, self.device)
+        if self.recipe.sampling == "balanced":
+            self.batches.labels = require_one_class(self.train_set, "Recipe, sampling").labels
         self.model = self.accelerator.prepare_model(self.bare)
         try:
             with self.progress:
+                self.progress.note(self.contents())
                 while not self.over:
                     self.one_epoch()
                 if self.place.epoch < self.recipe.last_epoch:
@@ -118,11 +132,19 @@ class _Loop(RunState):
             del self.model
             self.accelerator.free_memory()
 
+    def contents(self) -> str:
+        """What is learnt from, and what is tested on."""
+        held = self.validation_set
+        tests = "" if held is None else f"; validation on {counted(held)}"
+        return f"training on {counted(self.train_set)}{tests}"
+
     def one_epoch(self) -> None:
         epoch, start = self.place.epoch, time.perf_counter()
         self.model.train()
-        for batch, indices in self.batches.epoch(epoch, start=self.place.batches):
-            self.place.loss_sum += self.step(epoch, batch, *self.load(self.train_set, indices))
+        places, chosen = zip(*self.batches.epoch(epoch, start=self.place.batches), strict=True)
+        read = self.train_set.batches(chosen)
+        for batch, found in zip(places, read, strict=True):
+            self.place.loss_sum += self.step(epoch, batch, *self.on_device(found))
             self.place.batches = batch + 1
             self.progress.step(epoch + 1, batch + 1, self.place.loss_sum / self.place.batches)
             # A gradient that waits for other batches is in no checkpoint.
@@ -183,6 +205,6 @@ class _Loop(RunState):
             number,
         )
 
-    def load(self, dataset: ImageDataset, indices: Tensor) -> tuple[Tensor, Tensor]:
-        images, labels = dataset.batch(indices)
+    def on_device(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        images, labels = batch
         return images.to(self.device), labels.to(self.device)

@@ -53,7 +53,7 @@ class TrainingProgress:
         if self.lines:
             print(text, file=self.console.file, flush=True)
         elif self.shown:
-            self.progress.print(text)  # above the bar
+            self.progress.print(text, markup=False)  # above the bar
 
     def __enter__(self) -> "TrainingProgress":
         self.progress.start()

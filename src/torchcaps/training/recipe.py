@@ -28,12 +28,14 @@ Schedule = Literal[
     "StepLR", "MultiStepLR", "ExponentialLR", "PolynomialLR", "CosineAnnealingWarmRestarts",
 ]  # fmt: skip
 ClassWeights = Literal["none", "balanced"]
+Sampling = Literal["shuffled", "balanced"]
 Flip = Literal["none", "horizontal", "vertical", "both"]
 AskedPrecision = Literal["auto", "fp32", "bf16"]
 CHOICES: dict[str, tuple[str, ...]] = {
     "optimizer": get_args(Optimizer),
     "schedule": get_args(Schedule),
     "class_weights": get_args(ClassWeights),
+    "sampling": get_args(Sampling),
     "flip": get_args(Flip),
     "precision": get_args(AskedPrecision),
 }
@@ -51,6 +53,8 @@ class Recipe:
     """Folder of the data files (default: $TORCHCAPS_DATA, then the user's cache)."""
     train_images: int | None = None
     """Train on this many images, drawn by the seed (default: the whole training split)."""
+    against_rest: str | None = None
+    """Learn this class against all others, as the class "rest" (default: all classes)."""
     epochs: int | None = None
     """Passes over the training images (default: 30, or as many as make 500 steps)."""
     patience: int | None = None
@@ -81,10 +85,15 @@ class Recipe:
     """Largest norm of the gradient, over all weights (default: no limit)."""
     class_weights: ClassWeights = "none"
     """balanced weighs an image by N / (K n): N images, K classes, n images of its class."""
+    sampling: Sampling = "shuffled"
+    """shuffled takes each training image once an epoch; balanced draws as many, with replacement,
+    equally many of each class."""
     shift: int = 0
     """Shift each training image by up to this many pixels, anew in every epoch."""
     subpixel: bool = False
     """Shift by up to half a pixel more, so that the pixel-grid alignment is not learnt."""
+    crop: float = 0.0
+    """Resize a random window of each training image to the whole: each side down to 1 - x."""
     flip: Flip = "none"
     """Mirror each training image with probability 1/2: left and right (horizontal), top and
     bottom (vertical), or both."""
@@ -96,6 +105,11 @@ class Recipe:
     """Scale the contrast of each training image likewise, about its mean grey."""
     saturation: float = 0.0
     """Scale the saturation of each training image likewise (RGB images)."""
+    noise: float = 0.0
+    """Add Gaussian noise of this standard deviation to each training image or signal."""
+    augment: str | None = None
+    """Name of the function that `tc.train` was given to change training images after all these; the
+    command line has none."""
     precision: AskedPrecision = "auto"
     """auto takes the number format and memory layout measured fastest for a large model."""
     seed: int = 0
@@ -112,12 +126,20 @@ class Recipe:
     def load_data(self, split: str) -> datasets.ImageDataset:
         """A split of the dataset; of the training split, `train_images` drawn by the seed."""
         dataset = datasets.load_dataset(self.data, split, self.root, **self.data_options)
-        return self.sampled(dataset) if split == "train" else dataset
+        return self.sampled(dataset) if split == "train" else self.relabelled(dataset)
+
+    def relabelled(self, dataset: datasets.ImageDataset) -> datasets.ImageDataset:
+        """A dataset with the classes of this recipe: its own, or two where it has `against_rest`.
+        Raises a `ValueError` where it lacks that class."""
+        if self.against_rest is None:
+            return dataset
+        return datasets.against_rest(dataset, self.against_rest)
 
     def sampled(self, dataset: datasets.ImageDataset) -> datasets.ImageDataset:
         """`train_images` of a training set, drawn by the seed. Raises a `ValueError` where there
         are fewer, or where they are too small for `shift` or grey for `saturation`."""
         check_images(self, dataset.in_shape)
+        dataset = self.relabelled(dataset)
         if self.train_images is None:
             return dataset
         return dataset.sample(self.train_images, self.seed)

@@ -17,11 +17,14 @@ _RANGES = {
     "weight_decay": (0.0, inf, "0 or more", "0.01 is usual"),
     "warmup": (0.0, inf, "0 or more", "5 is usual, 0 is none"),
     "clip": (1e-12, inf, "a positive number", "1 is usual"),
+    "crop": (0.0, 0.9, "0 to 0.9", "0.2 is usual"),
+    "noise": (0.0, inf, "0 or more", "0.05 is usual for pictures"),
     "rotate": (0.0, 180.0, "0 to 180", "15 is usual"),
     "brightness": (0.0, 1.0, "0 to 1", "0.2 is usual"),
     "contrast": (0.0, 1.0, "0 to 1", "0.2 is usual"),
     "saturation": (0.0, 1.0, "0 to 1", "0.2 is usual"),
 }
+_OF_PICTURES = {"subpixel", "crop", "rotate", "brightness", "contrast", "saturation"}
 
 
 def check_recipe(recipe: Recipe, choices: dict[str, tuple[str, ...]]) -> None:
@@ -51,6 +54,11 @@ def check_recipe(recipe: Recipe, choices: dict[str, tuple[str, ...]]) -> None:
         value = getattr(recipe, name)
         if value is not None and not low <= value <= high:
             raise ValueError(f"Recipe, {name}: expected {span}; got {quote(value)}; {remedy}")
+    if recipe.sampling == recipe.class_weights == "balanced":
+        raise ValueError(
+            "Recipe, class_weights: expected none, since balanced sampling weighs the classes "
+            "alike already; got balanced; leave out one of the two"
+        )
     if recipe.schedule_options and not recipe.schedule[0].isupper():
         raise ValueError(
             f"Recipe, schedule_options: expected none, since {recipe.schedule} takes no options; "
@@ -61,18 +69,21 @@ def check_recipe(recipe: Recipe, choices: dict[str, tuple[str, ...]]) -> None:
 def check_images(recipe: Recipe, in_shape: tuple[int, ...]) -> None:
     """Raise a `ValueError` for a change that images of this shape cannot take."""
     changes = {name: value for name, value in recipe.augmentation()._asdict().items() if value}
-    changes = {name: value for name, value in changes.items() if value != "none"}
-    if len(in_shape) != 3:
-        for name, value in changes.items():
+    for name, value in changes.items():
+        if len(in_shape) != 3 and name in _OF_PICTURES:
             raise ValueError(
                 f"Recipe, {name}: expected none, since it changes pictures, and the inputs are "
-                f"{in_shape}; got {value}; leave it out"
+                f"{in_shape}; got {value}; leave it out, or take shift, flip or noise"
             )
-        return
+    if len(in_shape) == 2 and recipe.flip in ("vertical", "both"):
+        raise ValueError(
+            f"Recipe, flip: expected horizontal or none, since signals {in_shape} have one axis; "
+            f"got {recipe.flip}; horizontal reverses them"
+        )
     channels, side = in_shape[0], min(in_shape[1:])
     if recipe.shift >= side:
         raise ValueError(
-            f"Recipe, shift: expected less than {side}, the smaller side of the images; "
+            f"Recipe, shift: expected less than {side}, the smallest side of the images; "
             f"got {recipe.shift}, which may leave nothing of them; give a smaller shift"
         )
     if recipe.saturation and channels != 3:

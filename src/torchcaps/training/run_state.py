@@ -33,7 +33,7 @@ class RunState:
         batches: Batches,
         optimizer: torch.optim.Optimizer,
     ) -> None:
-        self.recipe, self.bare, self.train_set, self.validation_set = materials
+        self.recipe, self.bare, self.train_set, self.validation_set, _ = materials
         self.folder, self.batches, self.optimizer = folder, batches, optimizer
         self.place = Place(classes=list(self.train_set.classes))
         self.keeps = True  # whether the folder outlives the run

@@ -11,6 +11,7 @@ from torchcaps.data import ImageDataset, require_one_class
 from torchcaps.models import Model
 from torchcaps.training.batches import Batches
 from torchcaps.training.optimizer import make_optimizer, set_rate
+from torchcaps.training.own_augment import OwnAugment
 from torchcaps.training.precision import Precision
 from torchcaps.training.recipe import Recipe
 from torchcaps.training.schedule import LearningRate
@@ -21,12 +22,23 @@ class Stepper:
     batches gave theirs. Raises a `ValueError` for a recipe that cannot be followed."""
 
     def __init__(
-        self, recipe: Recipe, model: Model, batches: Batches, accelerator: Accelerator
+        self,
+        recipe: Recipe,
+        model: Model,
+        batches: Batches,
+        accelerator: Accelerator,
+        own_augment: OwnAugment | None = None,
     ) -> None:
+        if own_augment is not None and model.task == "segmentation":
+            raise ValueError(
+                "train, augment: expected none where each pixel has a class, since masks would not "
+                f"move with their images; got {own_augment.name}; leave it out, or take the "
+                "recipe's shift, crop, flip and rotate"
+            )
         self.recipe, self.batches, self.accelerator = recipe, batches, accelerator
         self.loss = model.make_loss()
         self.optimizer = make_optimizer(recipe, model)
-        self.augment = recipe.augmentation()
+        self.augment, self.own_augment = recipe.augmentation(), own_augment
         self.steps_per_epoch = math.ceil(len(batches) / recipe.accumulate)
         self.rate = LearningRate(recipe, self.steps_per_epoch)
         self.class_weights: Tensor | None = None
@@ -56,6 +68,8 @@ class Stepper:
             images, labels = self.augment.with_masks(images, labels, generator)
         else:
             images = self.augment(images, generator)
+        if self.own_augment is not None:
+            images = self.own_augment(images, generator)
         images = precision.laid_out(images)
         with precision.autocast(images.device):
             out = model(images, labels)

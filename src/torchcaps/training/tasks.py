@@ -9,6 +9,7 @@ from torch import Tensor
 from torchcaps.data import Task
 from torchcaps.models import Model, Output
 from torchcaps.ops.overlap import overlap
+from torchcaps.training.gathered import Gathered
 from torchcaps.training.processes import everywhere
 
 SCORES: dict[Task, str] = {
@@ -61,18 +62,18 @@ class SeveralClasses(OneClass):
 
     def __init__(self) -> None:
         super().__init__()
-        self.seen: list[tuple[Tensor, Tensor]] = []
+        self.seen = Gathered()
 
     def add(self, model: Model, out: Output, labels: Tensor) -> None:
         self.right += int((model.present(out) == labels.bool()).all(-1).sum())
         self.images += len(labels)
-        self.seen.append((model.probabilities(out).cpu(), labels.cpu()))
+        self.seen.add(model.probabilities(out).cpu(), labels.cpu())
 
     def figures(self) -> tuple[float, float]:
         from torchmetrics.functional.classification import multilabel_average_precision
 
         accuracy, _ = super().figures()
-        seen = [part for parts in everywhere(self.seen) for part in parts]
+        seen = [part for parts in everywhere(self.seen.rows()) for part in parts]
         found, labels = (torch.cat(column) for column in zip(*seen, strict=True))
         shown = labels.any(0)
         if not shown.any():
@@ -89,17 +90,19 @@ class Regions(OneClass):
 
     def __init__(self) -> None:
         super().__init__()
-        self.seen: list[Tensor] = []
+        self.seen = Gathered()
 
     def add(self, model: Model, out: Output, labels: Tensor) -> None:
         answers = out.scores.argmax(1)
         self.right += int((answers == labels).sum())
         self.images += labels.numel()  # every pixel is an answer
-        self.seen.append(overlap(answers, labels, model.num_classes).dice.cpu())
+        found = overlap(answers, labels, model.num_classes)
+        self.seen.add(found.dice.cpu(), found.iou.cpu())
 
     def figures(self) -> tuple[float, float]:
         accuracy, _ = super().figures()
-        dice = torch.cat([part for parts in everywhere(self.seen) for part in parts])
+        seen = [part for parts in everywhere(self.seen.rows()) for part in parts]
+        dice = torch.cat([dice for dice, _ in seen])
         mean = dice.nanmean(0)[1:].nanmean()
         return accuracy, float(mean.nan_to_num(0.0))
 

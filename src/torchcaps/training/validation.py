@@ -2,12 +2,13 @@
 
 from typing import NamedTuple
 
-from torch import Tensor, nn
+from torch import nn
 
 from torchcaps.data import ImageDataset
 from torchcaps.models import Calibration, Model
-from torchcaps.training.calibrate import fitted, rows
+from torchcaps.training.calibrate import fitted, some_pixels
 from torchcaps.training.evaluation import evaluate
+from torchcaps.training.gathered import Gathered
 from torchcaps.training.processes import everywhere
 
 
@@ -27,14 +28,14 @@ def validate(
     """Test and calibrate at once; where several processes run, each tests its share."""
     if dataset is None:
         return Validation()
-    scored: list[tuple[Tensor, Tensor]] = []
+    scored = Gathered()
     found = evaluate(
         model,
         dataset,
         loss,
         batch_size=batch_size,
-        collect=lambda scores, labels: scored.append(rows(scores, labels)),
+        collect=lambda scores, labels: scored.add(*some_pixels(scores, labels)),
     )
-    calibration = fitted(model, [part for parts in everywhere(scored) for part in parts])
+    calibration = fitted(model, [part for parts in everywhere(scored.rows()) for part in parts])
     figures = found.accuracy, found.loss, found.reconstruction_mse, found.score
     return Validation(*figures, calibration)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import torch
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import Progress
@@ -65,7 +66,8 @@ def run(options: RotationOptions, folder: Path, quiet: bool, device: str = "auto
         figures["reconstructions.png"] = reconstructions_figure(drawn, test_set)
     if moved is not None:
         figures["perturbation.png"] = perturbation_figure(moved, test_set)
-    images, _ = test_set.batch(range(len(test_set)))
+    batches = test_set.batches(torch.arange(len(test_set)).split(250))
+    empty = sum(images.square().mean((1, 2, 3)).sum().item() for images, _ in batches)
     return finish(
         options,
         results,
@@ -76,7 +78,7 @@ def run(options: RotationOptions, folder: Path, quiet: bool, device: str = "auto
         test_images=len(test_set),
         drawn=drawn,
         moved=moved,
-        empty_mse=float(images.square().mean()),
+        empty_mse=empty / len(test_set),
         angles=[f"{angle:g}" for angle in options.angles],
     )
 
