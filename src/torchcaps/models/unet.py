@@ -23,7 +23,8 @@ class UNet(SegmentationModel):
         halvings: of the map.
 
     Source: Ronneberger, Fischer & Brox 2015. Here convolutions keep the size of a map, as is usual
-    now, and each is followed by a GroupNorm of one group, which mixes no images of a batch.
+    now, and each channel is normalised over the positions of its image (instance normalisation, as
+    a GroupNorm), which mixes no images of a batch.
     """
 
     name = "unet"
@@ -49,7 +50,7 @@ class UNet(SegmentationModel):
         layers = []
         for n in (before, after):
             layers += [
-                self.convolution(n, after, 3, padding=1), nn.GroupNorm(1, after), nn.ReLU()
+                self.convolution(n, after, 3, padding=1), nn.GroupNorm(after, after), nn.ReLU()
             ]  # fmt: skip
         return nn.Sequential(*layers)
 
