@@ -100,7 +100,10 @@ def record(name: str, told: dict[str, Any]) -> None:
 def ship(model: Model, folder: Path) -> None:
     """Half the bytes: float16 holds weights of this size to three digits."""
     save_model(model, folder)
-    half = {key: value.half() for key, value in load_file(folder / WEIGHTS).items()}
+    half = {
+        key: value.half() if value.is_floating_point() else value
+        for key, value in load_file(folder / WEIGHTS).items()
+    }
     assert all(value.isfinite().all() for value in half.values())
     write_whole(folder / WEIGHTS, save(half, metadata={"format": "pt"}))
     assert (folder / CONFIG).is_file()

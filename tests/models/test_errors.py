@@ -88,7 +88,9 @@ def test_a_network_without_classes_is_refused(build):
 
 @pytest.mark.parametrize("in_shape", [(1, 2, 28), (1, 28, 2)])
 @pytest.mark.usefixtures("of_images")
-def test_images_too_small_for_the_network_are_refused(build, in_shape):
+def test_images_too_small_for_the_network_are_refused(build, name, in_shape):
+    if name == "deepcaps":
+        pytest.skip("its maps are padded: takes all sizes")
     text = "(2x28|28x2); (got [3579]|use larger)|(10|2)x(10|2).*take a smaller kernel"
     with pytest.raises(ValueError, match=text):
         build(in_shape)

@@ -21,6 +21,21 @@ def test_parameters_are_those_of_the_source(name, parameters):
         assert count(tc.create_model(name, (1, 28, 28), 10)) == parameters
 
 
+@pytest.mark.parametrize(
+    ("name", "in_shape", "classes", "options", "parameters"),
+    [
+        ("efficient_capsnet", (1, 28, 28), 10, {"decoder": "none"}, 161_824),
+        ("efficient_capsnet", (1, 36, 36), 10, {"decoder": "none", "stride": 2}, 154_656),
+        ("efficient_capsnet_smallnorb", (2, 48, 48), 5, {"decoder": "none"}, 151_664),
+        ("heinsen_capsnet", (2, 96, 96), 5, {}, 271_688),
+        ("tiny_capsnet", (1, 28, 28), 10, {}, 9_524),
+    ],
+)
+def test_parameters_are_as_published(name, in_shape, classes, options, parameters):
+    with torch.device("meta"):
+        assert count(tc.create_model(name, in_shape, classes, **options)) == parameters
+
+
 def tiny(**options):
     torch.manual_seed(0)
     sizes = {"stem_channels": 4, "types": 2, "decoder_width": 6}

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torchcaps.models.cnn1d import CNN1d
     from torchcaps.models.convert import convert
     from torchcaps.models.create import create_model, options_of
+    from torchcaps.models.deepcaps import DeepCaps
     from torchcaps.models.efficient_capsnet import EfficientCapsNet
     from torchcaps.models.equivariant_capsnet import EquivariantCapsNet
     from torchcaps.models.explanation import Explanation
@@ -33,6 +34,7 @@ __all__ = [
     "CapsNet",
     "CapsNet1d",
     "CapsNetResNet",
+    "DeepCaps",
     "EfficientCapsNet",
     "EquivariantCapsNet",
     "Explanation",
@@ -61,6 +63,7 @@ __getattr__, __dir__ = lazy_names(
         "CapsNet": "torchcaps.models.capsnet:CapsNet",
         "CapsNetResNet": "torchcaps.models.capsnet_resnet:CapsNetResNet",
         "CapsNet1d": "torchcaps.models.capsnet1d:CapsNet1d",
+        "DeepCaps": "torchcaps.models.deepcaps:DeepCaps",
         "EfficientCapsNet": "torchcaps.models.efficient_capsnet:EfficientCapsNet",
         "EquivariantCapsNet": "torchcaps.models.equivariant_capsnet:EquivariantCapsNet",
         "Explanation": "torchcaps.models.explanation:Explanation",

@@ -86,6 +86,7 @@ _add(
     "two routings of matrix capsules (Heinsen 2019), for images of 96 pixels",
     "heinsen_capsnet:HeinsenCapsNet",
 )
+_add("deepcaps", "four residual blocks of capsules (Rajasegaran et al. 2019)", "deepcaps:DeepCaps")
 _add("cnn", "the series' CNN: two convolutions with max-pooling", "cnn:CNN")
 _add(
     "pooled_cnn",

@@ -21,6 +21,7 @@ from torchcaps.nn.primary import (
     PrimaryCapsules2d,
     PrimaryCapsules3d,
 )
+from torchcaps.nn.residual import ResidualCapsules2d
 from torchcaps.nn.routing import (
     ROUTINGS,
     ClusterRouting,
@@ -68,6 +69,7 @@ __all__ = [
     "PrimaryCapsules2d",
     "PrimaryCapsules3d",
     "RandomRouting",
+    "ResidualCapsules2d",
     "RoutingModule",
     "ScoreCrossEntropy",
     "SegmentationLoss",
