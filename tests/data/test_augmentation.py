@@ -91,9 +91,9 @@ def test_rotations_are_uniform_between_the_limits():
     class Angles:
         found: torch.Tensor
 
-    def remember(images, degrees):
+    def remember(images, degrees, mode):
         Angles.found = degrees
-        return rotate(images, degrees)
+        return rotate(images, degrees, mode=mode)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("torchcaps.data.augmentation.rotate", remember)

@@ -17,6 +17,7 @@ def source(request):
         "arrays": lambda: request.getfixturevalue("signals_file"),
         "cifar10": lambda: request.getfixturevalue("small_cifar"),
         "digits": lambda: None,
+        "face_parts": lambda: None,
         "faces": lambda: None,
         "fashion_mnist": lambda: request.getfixturevalue("small_fashion"),
         "folder": lambda: request.getfixturevalue("picture_folder"),

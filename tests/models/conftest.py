@@ -37,6 +37,20 @@ def build(name):
 
 
 @pytest.fixture
+def labels_for(name):
+    """labels_for(model, 1, 0): a class for each image; where each pixel has one, that one for all
+    of them."""
+
+    def make(model, *labels):
+        wanted = torch.tensor(labels)
+        if model.task != "segmentation":
+            return wanted
+        return wanted.view(-1, *[1] * len(model.in_shape[1:])).repeat(1, *model.in_shape[1:])
+
+    return make
+
+
+@pytest.fixture
 def small_options(name):
     """Those of `SMALLER` that the architecture has."""
     known = signature(MODELS[name].architecture).parameters

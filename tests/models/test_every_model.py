@@ -17,7 +17,7 @@ def images_for(model, batch=3):
 
 @pytest.mark.parametrize(("in_shape", "num_classes", "full"), SIZES, ids=str)
 def test_answers_fit_the_images_and_gradients_reach_every_parameter(
-    build, small_options, in_shape, num_classes, full
+    build, small_options, labels_for, in_shape, num_classes, full
 ):
     try:
         model = build(in_shape, num_classes, **({} if full else small_options))
@@ -25,10 +25,10 @@ def test_answers_fit_the_images_and_gradients_reach_every_parameter(
         doubled = (in_shape[0], *(2 * size for size in in_shape[1:]))
         model = build(doubled, num_classes, **({} if full else small_options))
     assert isinstance(model, Model)
-    images, labels = images_for(model, 2), torch.tensor([1, 0])
+    images, labels = images_for(model, 2), labels_for(model, 1, 0)
     out = model(images, labels)
     assert isinstance(out, Output)
-    assert out.scores.shape == (2, num_classes)
+    assert out.scores.shape == (2, num_classes, *labels.shape[1:])
     if out.poses is not None:
         assert out.poses.shape[:2] == (2, num_classes)
         assert model.score_kind == "logits" or ((out.scores > 0) & (out.scores < 1)).all()
@@ -42,10 +42,10 @@ def test_answers_fit_the_images_and_gradients_reach_every_parameter(
         assert parameter.grad.abs().max() > 0, parameter_name
 
 
-def test_an_image_is_answered_the_same_alone_and_among_others(small):
+def test_an_image_is_answered_the_same_alone_and_among_others(small, labels_for):
     """Batch 1 keeps its axis, and nothing mixes the images of a batch."""
     small = small.double()
-    images, labels = images_for(small).double(), torch.tensor([1, 0, 1])
+    images, labels = images_for(small).double(), labels_for(small, 1, 0, 1)
     together, alone = small(images, labels), small(images[1:2], labels[1:2])
     for whole, one in zip(together, alone, strict=True):
         assert (whole is None) == (one is None)
@@ -53,20 +53,22 @@ def test_an_image_is_answered_the_same_alone_and_among_others(small):
             torch.testing.assert_close(one, whole[1:2])
 
 
-def test_labels_choose_what_is_drawn_and_nothing_else(small):
+def test_labels_choose_what_is_drawn_and_nothing_else(small, labels_for):
     images = images_for(small)
     free = small(images)
     for label in range(small.num_classes):
-        labels = torch.full((3,), label)
+        labels = labels_for(small, label, label, label)
         told = small(images, labels)
         assert torch.equal(told.scores, free.scores)
         if free.reconstruction is not None:
             same = (told.reconstruction == free.reconstruction).flatten(1).all(1)
-            assert torch.equal(same, free.scores.argmax(-1) == labels)
+            chosen = free.scores.argmax(1) == labels
+            assert torch.equal(same, chosen.view(3, -1).all(1))
 
 
-def test_no_images_have_no_answers(small):
-    assert small(images_for(small, 0)).scores.shape == (0, small.num_classes)
+def test_no_images_have_no_answers(small, labels_for):
+    positions = labels_for(small, 0).shape[1:]
+    assert small(images_for(small, 0)).scores.shape == (0, small.num_classes, *positions)
 
 
 def test_the_same_seed_builds_the_same_weights(build, small, small_options):

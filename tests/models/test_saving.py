@@ -45,7 +45,7 @@ def test_nothing_is_pickled_and_nothing_else_is_written(small, tmp_path):
 
 
 def test_options_and_memory_layout_survive(build, small, small_options, tmp_path):
-    others = {"types": 3, "hidden": 7, "iterations": 2}
+    others = {"types": 3, "hidden": 7, "iterations": 2, "width": 2}
     option = dict([next(item for item in others.items() if item[0] in small.config)])
     model = build(small.in_shape, 2, **{**small_options, **option}).to(
         memory_format=torch.channels_last

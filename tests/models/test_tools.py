@@ -18,9 +18,9 @@ from torchcaps.nn.routing_module import RoutingModule
 
 
 @pytest.fixture
-def data(small):
+def data(small, labels_for):
     generator = torch.Generator().manual_seed(0)
-    return torch.rand(4, *small.in_shape, generator=generator), torch.tensor([1, 0, 0, 1])
+    return torch.rand(4, *small.in_shape, generator=generator), labels_for(small, 1, 0, 0, 1)
 
 
 def convolutions(model):

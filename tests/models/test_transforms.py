@@ -59,12 +59,12 @@ def test_derivatives_of_the_scores(model, images):
     (pulled,) = vjp(scores, images)[1](towards)
     close((pulled * direction).sum(), (expected * towards).sum())
     one, d = images[:1], direction[:1]
-    close((jacrev(scores)(one) * d).flatten(2).sum(-1), along(scores, one, d))
+    close((jacrev(scores)(one) * d).flatten(expected.ndim).sum(-1), along(scores, one, d))
 
 
 @BATCHES
-def test_derivatives_of_the_loss_along_the_parameters(model, images):
-    labels, loss = torch.arange(len(images)) % 2, model.make_loss()
+def test_derivatives_of_the_loss_along_the_parameters(model, images, labels_for):
+    labels, loss = labels_for(model, *(k % 2 for k in range(len(images)))), model.make_loss()
     at = {name: p.detach() for name, p in model.named_parameters()}
     direction = {name: draw(*p.shape, seed=3) * p.abs().mean() for name, p in at.items()}
 
@@ -81,8 +81,9 @@ def test_derivatives_of_the_loss_along_the_parameters(model, images):
 
 
 @BATCHES
-def test_the_second_derivative_of_the_loss(model, images):
-    labels, loss, direction = torch.arange(len(images)) % 2, model.make_loss(), draw(*images.shape)
+def test_the_second_derivative_of_the_loss(model, images, labels_for):
+    labels, loss = labels_for(model, *(k % 2 for k in range(len(images)))), model.make_loss()
+    direction = draw(*images.shape)
 
     def total(x):
         return loss(model(x, labels), images, labels)
@@ -94,10 +95,10 @@ def test_the_second_derivative_of_the_loss(model, images):
     close(torch.autograd.grad((first * direction).sum(), x)[0], expected)
 
 
-def test_gradients_of_each_image_are_those_of_a_loop(build, small):
+def test_gradients_of_each_image_are_those_of_a_loop(build, small, labels_for):
     small, loss = small.double(), small.make_loss()
     at = {name: p.detach() for name, p in small.named_parameters()}
-    images, labels = draw(3, *small.in_shape).sigmoid(), torch.tensor([1, 0, 1])
+    images, labels = draw(3, *small.in_shape).sigmoid(), labels_for(small, 1, 0, 1)
 
     def of_one(parameters, image, label):
         one = image[None], label[None]

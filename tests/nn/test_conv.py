@@ -330,3 +330,18 @@ def test_refusals():
         ConvCapsules2d(2, 3, 3, 4, 3, padding=-1)
     with pytest.raises(ValueError, match="stride: expected a whole number, at least 1; got 0;"):
         ConvCapsules2d(2, 3, 3, 4, 3, 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "geometry"),
+    [
+        (ConvCapsules2d, {"kernel_size": 5, "padding": 2}),
+        (ConvCapsules3d, {"kernel_size": 3, "padding": 1}),
+        (ConvTransposeCapsules2d, {"kernel_size": 4, "stride": 2, "padding": 1}),
+    ],
+)
+def test_parents_of_summed_votes_start_as_long_as_others(kind, geometry):
+    torch.manual_seed(0)
+    layer = kind(4, 8, 4, 8, votes="summed", **geometry)
+    u = torch.nn.functional.normalize(torch.randn(2, 4, *[8] * layer.axes, 8), dim=-1) / 2
+    assert 0.5 < layer(u).norm(dim=-1).mean() < 0.75

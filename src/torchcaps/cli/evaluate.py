@@ -2,6 +2,7 @@
 
 import json
 import sys
+from math import isnan
 from typing import Any
 
 from jsonargparse import Namespace
@@ -51,7 +52,8 @@ def run(options: Namespace) -> None:
         collect=highest.add if several else None,
     )
     found = {name: value.tolist() for name, value in metrics.compute().items()}
-    rows = (_rows_of_several if several else _rows)(model, found)
+    rows_of, figures_of, table_of = _LOOKS[model.task]
+    rows = rows_of(model, found)
     if recipe is None:
         _say(f"{options.model} does not say what it was trained on; tested on {data}")
     elif not same or root != recipe.root:
@@ -61,17 +63,16 @@ def run(options: Namespace) -> None:
         exact = {name.replace(" ", "_"): share for name, share in highest.figures().items()}
         print(json.dumps({**result._asdict(), **exact, **found, "classes": rows}))
         return
-    figures = _figures_of_several(result, rows) if several else _figures(result)
-    figures["calibration error"] = f"{found['calibration_error']:.4f}"
+    figures = figures_of(result, rows)
+    if "calibration_error" in found:
+        figures["calibration error"] = f"{found['calibration_error']:.4f}"
     table = Table("model", "images", *figures)
     table.add_row(model.name, f"{result.images:,} of {data}, {options.split}", *figures.values())
     exact = ", ".join(f"{name} {share:.2%}" for name, share in highest.figures().items())
-    Console().print(
-        table, *filter(None, [exact]), _table_of_several(rows) if several else _class_table(rows)
-    )
+    Console().print(table, *filter(None, [exact]), table_of(rows))
 
 
-def _figures(result: Evaluation) -> dict[str, str]:
+def _figures(result: Evaluation, rows: list[dict[str, Any]]) -> dict[str, str]:
     mse = "-" if result.reconstruction_mse is None else f"{result.reconstruction_mse:.4f}"
     accuracy, loss = f"{result.accuracy:.2%}", f"{result.loss:.4f}"
     return {"accuracy": accuracy, "loss": loss, "reconstruction MSE": mse}
@@ -137,6 +138,53 @@ def _class_table(rows: list[dict[str, Any]]) -> Table:
         counts = map(str, row["predicted_as"]) if confused else ()
         table.add_row(escape(row["class"]), f"{row['images']:,}", *cells, *counts)
     return table
+
+
+def _figures_of_regions(result: Evaluation, rows: list[dict[str, Any]]) -> dict[str, str]:
+    dice, iou = _means(rows)
+    return {
+        "mean Dice": "-" if dice is None else f"{dice:.4f}",
+        "mean IoU": "-" if iou is None else f"{iou:.4f}",
+        "pixel accuracy": f"{result.accuracy:.2%}",
+        "loss": f"{result.loss:.4f}",
+    }
+
+
+def _rows_of_regions(model: Model, found: dict[str, Any]) -> list[dict[str, Any]]:
+    """Of each class how many masks have it, Dice and IoU: None where neither a mask nor an answer
+    has it. Puts means in the place of the lists of the classes in `found`."""
+    columns = {name: found.pop(name) for name in ("images", "dice", "iou")}
+    rows = [
+        {
+            "class": name,
+            **{key: None if isnan(values[k]) else values[k] for key, values in columns.items()},
+        }
+        for k, name in enumerate(model.classes)
+    ]
+    found["mean_dice"], found["mean_iou"] = _means(rows)
+    return rows
+
+
+def _means(rows: list[dict[str, Any]]) -> list[float | None]:
+    """Of Dice and IoU, over the regions but the background, that of those that are known."""
+    columns = ([row[key] for row in rows[1:] if row[key] is not None] for key in ("dice", "iou"))
+    return [sum(known) / len(known) if known else None for known in columns]
+
+
+def _table_of_regions(rows: list[dict[str, Any]]) -> Table:
+    table = Table("region", "images", "Dice", "IoU")
+    for row in rows:
+        cells = ["-" if row[key] is None else f"{row[key]:.4f}" for key in ("dice", "iou")]
+        table.add_row(escape(row["class"]), f"{row['images']:,}", *cells)
+    table.caption = f"means leave out {rows[0]['class']!r}"
+    return table
+
+
+_LOOKS = {
+    "classes": (_rows, _figures, _class_table),
+    "multilabel": (_rows_of_several, _figures_of_several, _table_of_several),
+    "segmentation": (_rows_of_regions, _figures_of_regions, _table_of_regions),
+}
 
 
 def _place(data: str, root: str | None) -> str:

@@ -76,6 +76,11 @@ def predict() -> ArgumentParser:
         "--save_reconstruction", metavar="FOLDER", type=str | None,
         help="Write what the capsules reconstruct into this folder.",
     )  # fmt: skip
+    parser.add_argument(
+        "--out", metavar="FOLDER", type=str | None,
+        help="Where a model that gives every pixel a class writes the mask of each image, and the "
+        "image under it (default: predictions).",
+    )  # fmt: skip
     _add_device(parser)
     _add_json(parser)
     return parser

@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 from torch import Tensor
 
+from torchcaps.cli.predict_masks import show_masks, write_masks
 from torchcaps.data.images import Fit, read_image
 from torchcaps.data.signal_file import read_signal
 from torchcaps.files import write_whole
@@ -35,8 +36,14 @@ def run(options: Namespace) -> None:
             f"predict, --invert: expected a model of images; got {model.name}, of signals, which "
             "have no dark and bright; leave the option out"
         )
+    if options.out is not None and model.task != "segmentation":
+        raise ValueError(
+            f"predict, --out: expected a model that gives every pixel a class; got {model.name}, "
+            "which writes no masks; leave the option out"
+        )
     fit = recipe.data_options.get("fit", "pad") if recipe else "pad"
     pictures, refusals = _read(options.images, model.in_shape, fit)
+    names = list(_names([path for path, _ in pictures]))
     found: list[dict[str, Any]] = []
     drawn: list[Tensor] = []
     for start in range(0, len(pictures), _AT_ONCE):
@@ -49,12 +56,20 @@ def run(options: Namespace) -> None:
                 f"predict, --save-reconstruction: expected a model with a decoder; {model.name} "
                 "has none; leave the option out, or take a capsnet"
             )
-        found += _predictions(model, paths, out)
+        if model.task == "segmentation":
+            folder = Path(options.out or "predictions")
+            written = write_masks(model, images, out, names[start : start + _AT_ONCE], folder)
+            found += [{"image": path, **said} for path, said in zip(paths, written, strict=True)]
+        else:
+            found += _predictions(model, paths, out)
         drawn += [] if out.reconstruction is None else out.reconstruction
-    if found:
-        print(json.dumps(found)) if options.json else Console().print(_table(found))
+    if found and options.json:
+        print(json.dumps(found))
+    elif found:
+        show_masks(found) if model.task == "segmentation" else Console().print(_table(found))
     if options.save_reconstruction:
-        for name, picture in zip(_names([path for path, _ in pictures]), drawn, strict=True):
+        for (stem, number), picture in zip(names, drawn, strict=True):
+            name = f"{stem}-reconstruction{number}.png"
             path = write_whole(Path(options.save_reconstruction) / name, _png(picture))
             print(path, file=sys.stderr if options.json else sys.stdout)
     if refusals:
@@ -122,12 +137,13 @@ def _table(found: list[dict[str, Any]]) -> Table:
     return table
 
 
-def _names(paths: list[str]) -> Iterator[str]:
-    """A file name for each reconstruction: never that of its image, and no two the same."""
+def _names(paths: list[str]) -> Iterator[tuple[str, str]]:
+    """What the names of files about each image begin and end with, so that none is that of its
+    image, and no two are the same."""
     seen: Counter[str] = Counter()
     for stem in (Path(path).stem for path in paths):
         seen[stem] += 1
-        yield f"{stem}-reconstruction{f'-{seen[stem]}' if seen[stem] > 1 else ''}.png"
+        yield stem, f"-{seen[stem]}" if seen[stem] > 1 else ""
 
 
 def _png(picture: Tensor) -> bytes:

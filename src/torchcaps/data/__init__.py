@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     from .classes import against_rest, match_classes, require_one_class
     from .dataset import ImageDataset, SignalDataset, Task
     from .registry import load_dataset
+    from .segmentation import SegmentationDataset
 
 __all__ = [
     "Augmentation",
     "ImageDataset",
+    "SegmentationDataset",
     "SignalDataset",
     "Task",
     "against_rest",
@@ -36,6 +38,7 @@ __getattr__, __dir__ = lazy_names(
     {
         "Augmentation": "torchcaps.data.augmentation:Augmentation",
         "ImageDataset": "torchcaps.data.dataset:ImageDataset",
+        "SegmentationDataset": "torchcaps.data.segmentation:SegmentationDataset",
         "SignalDataset": "torchcaps.data.dataset:SignalDataset",
         "Task": "torchcaps.data.dataset:Task",
         "against_rest": "torchcaps.data.classes:against_rest",

@@ -17,6 +17,7 @@ from torchcaps.quoting import cut, listed
 from .arrays_layout import Channels, channels_first, values_of
 from .dataset import ImageDataset, SignalDataset
 from .fetch import ROOT
+from .mask_arrays import mask_arrays
 from .npz import Npz
 from .registry import Root
 from .splits import held_of_training, hold_out, stratified
@@ -46,6 +47,9 @@ def arrays(split: str, root: Root, *, channels: Asked = "auto") -> ImageDataset:
     val_ arrays 15 % of each class of the training ones (at least one, if it has two; of images
     with several classes 15 % of all) become validation. Seeded. No pickle is opened.
 
+    With `train_masks` (and so on) in the place of labels, the class of each pixel, `[N,*size]`, it
+    gives a `SegmentationDataset` of images or volumes; masks of 0 and 255 alone have two classes.
+
     channels: where the axis of channels is: "first" `[N,C,*size]`, "last" `[N,*size,C]`, or "none"
         `[N,*size]`. "auto" takes what leaves no doubt, and refuses what does. `[N,a,b]` are grey
         images if they are called images; else signals, whose positions are along the only axis
@@ -69,6 +73,8 @@ def arrays(split: str, root: Root, *, channels: Asked = "auto") -> ImageDataset:
     path = expanded(root, ROOT)
     where = f"{_WHERE}, {path}"
     file = Npz(path, where)
+    if "train_masks" in file.names:
+        return mask_arrays(file, split, channels, where)
     kind = _kind(file, where)
     parts = [part for part, prefix in _PARTS.items() if f"{prefix}_{kind}" in file.names]
     classes = _classes(file, kind, parts, where)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .signal_moves import flip_signals, shift_signals
-from .transforms import affine, random_shift, rotate
+from .transforms import Interpolation, moved, random_shift, rotate
 
 # Of red, green and blue in grey (ITU-R BT.601).
 _GREY = (0.299, 0.587, 0.114)
@@ -36,16 +36,9 @@ class Augmentation(NamedTuple):
     noise: float = 0.0
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        images = self.moved(images, generator)
         if images.ndim != 4:
-            return self._of_signals(images, generator)
-        if self.shift or self.subpixel:
-            images = random_shift(images, self.shift, generator, subpixel=self.subpixel)
-        if self.crop:
-            images = random_crop(images, self.crop, generator)
-        if self.flip != "none":
-            images = random_flip(images, self.flip, generator)
-        if self.rotate:
-            images = rotate(images, _uniform(images, -self.rotate, self.rotate, generator))
+            return add_noise(images, self.noise, generator) if self.noise else images
         for jitter, reach in (
             (scale_brightness, self.brightness),
             (scale_contrast, self.contrast),
@@ -55,22 +48,54 @@ class Augmentation(NamedTuple):
                 images = jitter(images, _uniform(images, 1 - reach, 1 + reach, generator))
         return add_noise(images, self.noise, generator).clamp(0, 1) if self.noise else images
 
-    def _of_signals(self, signals: Tensor, generator: torch.Generator) -> Tensor:
-        if self.shift:
-            signals = shift_signals(signals, self.shift, generator)
+    def moved(
+        self, images: Tensor, generator: torch.Generator, mode: Interpolation = "bilinear"
+    ) -> Tensor:
+        """The changes of place alone: these come first, and draw the same numbers in any mode."""
+        if images.ndim != 4:
+            if self.shift:
+                images = shift_signals(images, self.shift, generator)
+            if self.flip != "none":
+                images = flip_signals(images, self.flip, generator)
+            return images
+        if self.shift or self.subpixel:
+            images = random_shift(images, self.shift, generator, subpixel=self.subpixel, mode=mode)
+        if self.crop:
+            images = random_crop(images, self.crop, generator, mode=mode)
         if self.flip != "none":
-            signals = flip_signals(signals, self.flip, generator)
-        return add_noise(signals, self.noise, generator) if self.noise else signals
+            images = random_flip(images, self.flip, generator)
+        if self.rotate:
+            degrees = _uniform(images, -self.rotate, self.rotate, generator)
+            images = rotate(images, degrees, mode=mode)
+        return images
+
+    def with_masks(
+        self, images: Tensor, masks: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Images or volumes changed, and their masks [B,*size] moved with them: each pixel takes
+        the class of the nearest, and 0, the background, from outside the mask (in volumes what
+        comes in repeats the outermost class, as it does the outermost value)."""
+        again = torch.Generator(generator.device)
+        again.set_state(generator.get_state())
+        whole = masks.unsqueeze(1).to(images.dtype)
+        moved = self.moved(whole, again, mode="nearest").squeeze(1)
+        return self(images, generator), moved.to(masks.dtype)
 
 
-def random_crop(images: Tensor, most: float, generator: torch.Generator) -> Tensor:
-    """Resize a window of each image to the whole, bilinear: both its sides are the same share of
+def random_crop(
+    images: Tensor,
+    most: float,
+    generator: torch.Generator,
+    *,
+    mode: Interpolation = "bilinear",
+) -> Tensor:
+    """Resize a window of each image to the whole: both its sides are the same share of
     the image's, uniform in 1 - most .. 1, and it lies anywhere within the image. So does
     torchvision's RandomResizedCrop, of areas that are uniform and aspects that vary."""
     share = _uniform(images, 1 - most, 1.0, generator)
     free = [(1 - share) * (side - 1) / 2 for side in (images.shape[-1], images.shape[-2])]
     x, y = (room * _uniform(images, -1.0, 1.0, generator) for room in free)  # of its centre
-    return affine(images, scale=1 / share, dx=-x / share, dy=-y / share)
+    return moved(images, mode, scale=1 / share, dx=-x / share, dy=-y / share)
 
 
 def add_noise(images: Tensor, deviation: float, generator: torch.Generator) -> Tensor:

@@ -13,6 +13,7 @@ DATASETS: Registry[Loader] = Registry("dataset")
 for _name, (_loader, _about) in {
     "digits": ("digits:digits", "Handwritten digits of 8x8 pixels (UCI), part of the package."),
     "faces": ("faces:faces", "Drawn faces, houses and cars of the same parts; scrambled faces."),
+    "face_parts": ("faces:face_parts", "Drawn faces with masks of their parts (segmentation)."),
     "folder": ("folder:folder", "Your pictures, in --root: one folder for each class."),
     "arrays": ("arrays:arrays", "Your images, signals or volumes: one .npz file, in --root."),
     "mnist": ("mnist:mnist", "Handwritten digits of 28x28 pixels; 11 MB, fetched once."),

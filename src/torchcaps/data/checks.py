@@ -70,26 +70,59 @@ def check_labels(labels: Tensor, count: int, classes: tuple[str, ...], name: str
             f"classes, [{count}, {len(classes)}]; got shape {tuple(labels.shape)}; give every "
             "image one label, or a row of them"
         )
+    whose = f"ImageDataset {name!r}"
+    _check_names(classes, whose)
+    if several and labels.dtype == torch.bool:
+        return
+    _check_numbers(labels, 2 if several else len(classes), whose, several)
+
+
+def check_masks(masks: Tensor, images: Tensor, classes: tuple[str, ...], name: str) -> None:
+    """Raise a ValueError unless masks are integers [N,*size], a class for each pixel of images or
+    volumes [N,C,*size]."""
+    where = f"SegmentationDataset {name!r}"
+    expected = (len(images), *images.shape[2:])
+    if masks.shape != expected:
+        raise ValueError(
+            f"{where}, labels: expected a class for each pixel, {[*expected]}; got shape "
+            f"{tuple(masks.shape)}; give every image a mask of its size, without channels"
+        )
+    if images.isnan().any():
+        raise ValueError(
+            f"{where}, images: expected finite numbers; got NaN; cut images and masks alike"
+        )
+    if len(classes) < 2:
+        raise ValueError(
+            f"{where}, classes: expected the background and at least one region; got "
+            f"{listed(classes) or 'none'}; name class 0, the background, too"
+        )
+    _check_names(classes, where)
+    _check_numbers(masks, len(classes), where)
+
+
+def _check_names(classes: tuple[str, ...], whose: str) -> None:
     if len(set(classes)) < len(classes):
         twice = {name for name in classes if classes.count(name) > 1}
         raise ValueError(
-            f"ImageDataset {name!r}, classes: expected different names; got {listed(twice)} more "
+            f"{whose}, classes: expected different names; got {listed(twice)} more "
             "than once; labels are matched to models by these names: rename them"
         )
-    if several and labels.dtype == torch.bool:
-        return
+
+
+def _check_numbers(labels: Tensor, count: int, whose: str, several: bool = False) -> None:
+    """Raise a ValueError unless labels are integers below `count`, and not below 0."""
+    where = f"{whose}, labels: expected"
     if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
         raise ValueError(f"{where} integers; got {labels.dtype}; convert with .long()")
     low, high = int(labels.min()), int(labels.max())
-    if several:
-        if low < 0 or high > 1:
-            raise ValueError(
-                f"{where} 1 where a class is in the image and 0 where not; got {low} to {high}; "
-                "pass labels > 0"
-            )
+    if low >= 0 and high < count:
         return
-    if low < 0 or high >= len(classes):
+    if several:
         raise ValueError(
-            f"{where} 0 to {len(classes) - 1} for {len(classes)} classes; got {low} to {high}; "
-            "number the classes from 0, or name them all in `classes`"
+            f"{where} 1 where a class is in the image and 0 where not; got {low} to {high}; "
+            "pass labels > 0"
         )
+    raise ValueError(
+        f"{where} 0 to {count - 1} for {count} classes; got {low} to {high}; "
+        "number the classes from 0, or name them all in `classes`"
+    )

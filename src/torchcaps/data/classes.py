@@ -43,7 +43,7 @@ def match_classes(
     number = torch.tensor([wanted.index(name) for name in dataset.classes])
     if dataset.task == "multilabel":
         return dataset.relabelled(dataset.labels[:, number.argsort()], wanted)
-    return dataset.relabelled(number[dataset.labels], wanted)
+    return dataset.relabelled(number[dataset.labels.long()], wanted)
 
 
 def counted(dataset: ImageDataset) -> str:

@@ -12,9 +12,10 @@ from torchcaps.registry import Registry
 
 from .counter import noise
 from .dataset import ImageDataset
-from .faces_ink import ink
+from .faces_ink import REGIONS, ink, regions
 from .faces_scene import CLASSES, SCRAMBLED, Scene, imagine
 from .registry import Root
+from .segmentation import SegmentationDataset
 
 _STREAM = 1
 _SPLIT_SEED = 2011  # transforming auto-encoders, the first capsules
@@ -82,3 +83,21 @@ def faces(
     last = len(classes) - 1
     labels = [classes.index(name) if name in classes else last for name in drawing.scene.figures]
     return ImageDataset(drawing.images, torch.tensor(labels), classes, name="faces", split=split)
+
+
+def face_parts(
+    split: str, root: Root, *, missing: float = 0.25, size: int = 32
+) -> SegmentationDataset:
+    """Faces, and of each pixel the part it belongs to: background, head, eyes, nose or mouth; see
+    `faces_ink.regions`. Drawn when asked for, from the scenes of `faces`.
+
+    missing: the share of images that lack the eyes, the nose or the mouth.
+    size: pixels of a side, at least 16.
+    6,000 train, 600 validation, 3,000 test; `root` is not used.
+    """
+    first, end = _SPLITS[split]
+    drawing = draw(
+        end - first, ("face",), seed=_SPLIT_SEED, start=first, size=size, missing=missing
+    )
+    masks = regions(drawing.scene, size)
+    return SegmentationDataset(drawing.images, masks, REGIONS, name="face_parts", split=split)

@@ -20,6 +20,14 @@ _EYE = (0.17, 0.13)
 _NOSE = (0.12, 0.14)  # half width and half height of the two strokes of a roof
 _TIP = 0.022  # higher than that: strokes share ink where they meet, and the middle of ink is at 0
 _MOUTH = (0.27, 0.1)  # half width, and how far the corners of a full smile are above its middle
+REGIONS = ("background", "head", "eyes", "nose", "mouth")
+_REGION_OF: dict[str, tuple[str, tuple[float, float] | None]] = {  # and what it holds
+    "head": ("head", _HEAD),
+    "left eye": ("eyes", _EYE),
+    "right eye": ("eyes", _EYE),
+    "nose": ("nose", None),
+    "mouth": ("mouth", None),
+}
 _AT_ONCE = 64  # images that stay in the processor's cache
 
 
@@ -28,25 +36,54 @@ def ink(scene: Scene, size: int, parts: Sequence[str] = PARTS) -> Tensor:
 
     ValueError: an unknown part, or a size below 16, where strokes run into each other.
     """
+    _check_size(size)
+    pages = []
+    for some in torch.arange(len(scene.parts)).split(_AT_ONCE):
+        page = torch.zeros(len(some), size, size)
+        for part in parts:
+            torch.maximum(page, _stroke(scene, part, some, size), out=page)
+        pages.append(page)
+    return torch.cat(pages)[:, None]
+
+
+def regions(scene: Scene, size: int) -> Tensor:
+    """The region of every pixel: uint8 [B,size,size], a number of REGIONS. Head and eyes are what
+    their outline holds, nose and mouth are their strokes; a pixel belongs to a stroke that covers
+    at least half of it. What is drawn within another region comes before it.
+
+    ValueError: as for `ink`.
+    """
+    _check_size(size)
+    masks = []
+    for some in torch.arange(len(scene.parts)).split(_AT_ONCE):
+        mask = torch.zeros(len(some), size, size, dtype=torch.uint8)
+        for part, (region, half_axes) in _REGION_OF.items():
+            inside = _stroke(scene, part, some, size) >= 0.5
+            number = PARTS.index(part)
+            if half_axes is not None:
+                u, v = _local(scene.parts[some, number], size)
+                within = (u / half_axes[0]).square() + (v / half_axes[1]).square() <= 1
+                inside |= within & scene.shown[some, number, None, None]
+            mask[inside] = REGIONS.index(region)
+        masks.append(mask)
+    return torch.cat(masks)
+
+
+def _stroke(scene: Scene, part: str, some: Tensor, size: int) -> Tensor:
+    """How far the stroke of a part covers each pixel [B,size,size]: nowhere if it is missing."""
+    pose, shown = scene.parts[some, PARTS.index(part)], scene.shown[some, PARTS.index(part)]
+    distance = _STROKES[part](*_local(pose, size), scene.expression[some, None, None])
+    pixels = (size / 2 * pose[:, 3])[:, None, None]
+    edge = (0.5 + size / 4 * scene.thickness[some])[:, None, None]
+    drawing = distance.mul_(-pixels).add_(edge).clamp_(0, 1)
+    return drawing.mul_(shown[:, None, None])
+
+
+def _check_size(size: int) -> None:
     if size < 16:
         raise ValueError(
             f"faces, size: expected at least 16 pixels; got {size}; smaller strokes would touch"
         )
-    pages = []
-    for some in torch.arange(len(scene.parts)).split(_AT_ONCE):
-        expression, thickness = scene.expression[some], scene.thickness[some]
-        page = torch.zeros(len(some), size, size)
-        for part in parts:
-            drawn = _STROKES[part]
-            pose = scene.parts[some, PARTS.index(part)]
-            distance = drawn(*_local(pose, size), expression[:, None, None])
-            pixels = (size / 2 * pose[:, 3])[:, None, None]
-            edge = (0.5 + size / 4 * thickness)[:, None, None]
-            drawing = distance.mul_(-pixels).add_(edge).clamp_(0, 1)
-            drawing *= scene.shown[some, PARTS.index(part), None, None]
-            torch.maximum(page, drawing, out=page)
-        pages.append(page)
-    return torch.cat(pages)[:, None]
 
 
 def _local(pose: Tensor, size: int) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""Your own pictures: a folder with one folder of raster files for each class."""
+"""Your own pictures: a folder with one folder of raster files for each class, or with masks."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from .dataset import ImageDataset
 from .fetch import ROOT
 from .folder_files import Labelled, class_names, list_pictures, split_folders
 from .images import Fit
+from .mask_folder import has_masks, mask_folder
 from .picture_files import PictureFiles
 from .registry import Root
 from .splits import held_of_training, stratified
@@ -46,6 +47,11 @@ def folder(
 
     A split of at most 1 GB of pixels is held in memory. A larger one is read batch by batch, which
     a warning says: see `PictureFiles`.
+
+    A root, or folders of splits, with images/ and masks/ give a `SegmentationDataset`: a mask has
+    the name and the size of its image, and is an indexed or grey picture of 8 bits whose numbers
+    are the classes, or 0 and 255 for two. Their names are the lines of `root`/classes.txt, or
+    numbers. It is resized with its image, each pixel taking the nearest number.
     """
     base = expanded(root, ROOT) if root is not None else None
     if base is None or not base.is_dir():
@@ -60,6 +66,8 @@ def folder(
             f"{_WHERE}, channels: expected 1 (grey) or 3 (RGB); got {channels}; leave it out for 3"
         )
     parts = split_folders(base)
+    if has_masks(parts.get("train", base)):
+        return mask_folder(base, parts, split, (channels, height, width), fit)
     classes = class_names(base, parts)
     files, labels = _divided(parts, classes, split) if parts else _cut(base, classes, split)
     shape = channels, height, width

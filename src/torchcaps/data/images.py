@@ -68,24 +68,35 @@ def _there(path: Path) -> Path:
 
 def resized(picture: Image.Image, in_shape: Sequence[int], fit: Fit = "pad") -> Tensor:
     """A decoded picture as a uint8 tensor of this shape, in the way of `read_pixels`."""
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     channels, height, width = in_shape
-    size, smooth = (width, height), Image.Resampling.BILINEAR
     picture = flatten(picture, _MODES[channels])
-    if fit == "crop":
-        picture = ImageOps.fit(picture, size, smooth)
-    elif fit == "stretch":
-        picture = picture.resize(size, smooth)
-    else:
-        scale = min(width / picture.width, height / picture.height)
-        inner = [max(1, round(side * scale)) for side in picture.size]
-        page = Image.new(picture.mode, size, _background(picture))
-        corner = (width - inner[0]) // 2, (height - inner[1]) // 2
-        page.paste(picture.resize((inner[0], inner[1]), smooth), corner)
-        picture = page
+    picture = fitted(picture, (width, height), fit, Image.Resampling.BILINEAR, _background(picture))
     pixels = torch.from_numpy(np.array(picture))
     return pixels.reshape(height, width, channels).permute(2, 0, 1).contiguous()
+
+
+def fitted(
+    picture: Image.Image,
+    size: tuple[int, int],
+    fit: Fit,
+    method: Image.Resampling,
+    paper: int | tuple[int, ...],
+) -> Image.Image:
+    """A picture of this width and height; `paper` is what "pad" fills it up with."""
+    from PIL import Image, ImageOps
+
+    if fit == "crop":
+        return ImageOps.fit(picture, size, method)
+    if fit == "stretch":
+        return picture.resize(size, method)
+    (width, height), scale = size, min(size[0] / picture.width, size[1] / picture.height)
+    inner = [max(1, round(side * scale)) for side in picture.size]
+    page = Image.new(picture.mode, size, paper)
+    corner = (width - inner[0]) // 2, (height - inner[1]) // 2
+    page.paste(picture.resize((inner[0], inner[1]), method), corner)
+    return page
 
 
 def _background(picture: Image.Image) -> tuple[int, ...]:

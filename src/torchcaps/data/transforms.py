@@ -6,11 +6,14 @@ What comes in from outside the image is 0.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample, pad
 
 Number = float | Tensor
+Interpolation = Literal["bilinear", "nearest"]
 
 
 def shift(images: Tensor, dx: Number, dy: Number) -> Tensor:
@@ -18,12 +21,13 @@ def shift(images: Tensor, dx: Number, dy: Number) -> Tensor:
     return affine(images, dx=dx, dy=dy)
 
 
-def rotate(images: Tensor, degrees: Number) -> Tensor:
+def rotate(images: Tensor, degrees: Number, *, mode: Interpolation = "bilinear") -> Tensor:
     """Turn images [B,C,H,W] about their centre, counter-clockwise on the screen.
 
     degrees: a number, or a tensor [B]. A multiple of 90 on square images is `torch.rot90` exactly.
+    mode: "nearest" takes the nearest pixel in place of a mixture of four, as masks need it.
     """
-    return affine(images, degrees=degrees)
+    return moved(images, mode, degrees=degrees)
 
 
 def affine(
@@ -50,24 +54,24 @@ def affine(
     ValueError: images of another rank or dtype, a parameter of another shape, a parameter that
     is not finite, a scale or stretch of 0.
     """
+    moves = {"degrees": degrees, "scale": scale, "dx": dx, "dy": dy, "shear": shear}
+    moves["stretch"] = stretch
+    return moved(images, "bilinear", **moves)
+
+
+def moved(images: Tensor, mode: Interpolation, **moves: Number) -> Tensor:
+    """`affine`, or with "nearest" the pixel that is nearest in place of a mixture of four."""
     _check_images(images)
     half = images.dtype in (torch.float16, torch.bfloat16)
     work = images.float() if half else images
-    given = {
-        "degrees": degrees,
-        "scale": scale,
-        "dx": dx,
-        "dy": dy,
-        "shear": shear,
-        "stretch": stretch,
-    }
-    values = {name: _parameter(name, value, work) for name, value in given.items()}
+    given = {"degrees": 0.0, "scale": 1.0, "dx": 0.0, "dy": 0.0, "shear": 0.0, "stretch": 1.0}
+    values = {name: _parameter(name, value, work) for name, value in {**given, **moves}.items()}
     for name in ("scale", "stretch"):
         if bool((values[name] == 0).any()):
             raise ValueError(
                 f"affine, {name}: expected any number but 0; got 0; use 1 for no change"
             )
-    return _sample(work, *_sources(work, **values)).to(images.dtype)
+    return _sample(work, *_sources(work, **values), mode).to(images.dtype)
 
 
 def place(images: Tensor, size: tuple[int, int], dx: Tensor, dy: Tensor) -> Tensor:
@@ -80,9 +84,9 @@ def place(images: Tensor, size: tuple[int, int], dx: Tensor, dy: Tensor) -> Tens
     )
     each = torch.arange(len(images), device=images.device)[:, None, None]
     down, right = rows.clamp(0, height - 1), columns.clamp(0, width - 1)
-    moved = images[each, :, down[:, :, None], right[:, None, :]].permute(0, 3, 1, 2)  # [b h w c]
+    taken = images[each, :, down[:, :, None], right[:, None, :]].permute(0, 3, 1, 2)  # [b h w c]
     within = (rows == down)[:, None, :, None] & (columns == right)[:, None, None, :]
-    return moved * within
+    return taken * within
 
 
 def random_shift(
@@ -91,6 +95,7 @@ def random_shift(
     generator: torch.Generator | None = None,
     *,
     subpixel: bool = False,
+    mode: Interpolation = "bilinear",
 ) -> Tensor:
     """Move each image by its own whole numbers of pixels, filling with 0.
 
@@ -98,6 +103,7 @@ def random_shift(
     `generator`. With 2 pixels, the augmentation of Sabour, Frosst and Hinton (2017) for MNIST.
     subpixel: then by a fraction as well, uniform from -1/2 to 1/2 and bilinear, so that images
     (floating ones) lie in every way on the grid of their pixels, and are as soft as turned ones.
+    mode: of the fraction, see `rotate`.
     """
     if images.ndim != 4 or max_pixels < 0:
         raise ValueError(
@@ -108,11 +114,11 @@ def random_shift(
     drawn_on = generator.device if generator is not None else images.device
     start = torch.randint(0, 2 * max_pixels + 1, (2, count), generator=generator, device=drawn_on)
     down, right = (max_pixels - start).to(images.device)
-    moved = place(images, (height, width), right, down)
+    whole = place(images, (height, width), right, down)
     if not subpixel:
-        return moved
+        return whole
     dx, dy = torch.rand((2, count), generator=generator, device=drawn_on).to(images) - 0.5
-    return shift(moved, dx, dy)
+    return moved(whole, mode, dx=dx, dy=dy)
 
 
 def _sources(
@@ -145,8 +151,8 @@ def _cos_sin(degrees: Tensor) -> tuple[Tensor, Tensor]:
     return torch.where(flipped, -cos, cos), torch.where(flipped, -sin, sin)
 
 
-def _sample(images: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """Bilinear values of images at centred pixels x, y [B,H,W].
+def _sample(images: Tensor, x: Tensor, y: Tensor, mode: Interpolation) -> Tensor:
+    """Bilinear values of images, or the nearest ones, at centred pixels x, y [B,H,W].
 
     The images are first padded to powers of two. `grid_sample` wants -1..1: with such a size the
     way there and back loses no bit, so that whole pixels stay whole.
@@ -155,7 +161,7 @@ def _sample(images: Tensor, x: Tensor, y: Tensor) -> Tensor:
     tall, wide = (1 << (size - 1).bit_length() for size in (height, width))
     framed = pad(images, (0, wide - width, 0, tall - height))
     grid = torch.stack([(2 * x + width) / wide - 1, (2 * y + height) / tall - 1], dim=-1)
-    return grid_sample(framed, grid, padding_mode="zeros", align_corners=False)
+    return grid_sample(framed, grid, mode=mode, padding_mode="zeros", align_corners=False)
 
 
 def _parameter(name: str, value: Number, images: Tensor) -> Tensor:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from torchcaps.models.pooled_cnn import PooledCNN
     from torchcaps.models.pretrained import list_pretrained
     from torchcaps.models.saving import load_model, save_model
+    from torchcaps.models.seg_capsnet import SegCapsNet
+    from torchcaps.models.unet import UNet
 
 __all__ = [
     "CNN",
@@ -40,6 +42,8 @@ __all__ = [
     "Model",
     "Output",
     "PooledCNN",
+    "SegCapsNet",
+    "UNet",
     "convert",
     "create_model",
     "list_models",
@@ -67,6 +71,8 @@ __getattr__, __dir__ = lazy_names(
         "Model": "torchcaps.models.model:Model",
         "Output": "torchcaps.models.model:Output",
         "PooledCNN": "torchcaps.models.pooled_cnn:PooledCNN",
+        "SegCapsNet": "torchcaps.models.seg_capsnet:SegCapsNet",
+        "UNet": "torchcaps.models.unet:UNet",
         "convert": "torchcaps.models.convert:convert",
         "create_model": "torchcaps.models.create:create_model",
         "list_models": "torchcaps.models.catalogue:list_models",

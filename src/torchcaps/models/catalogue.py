@@ -103,6 +103,16 @@ _add(
     "control of capsnet1d: its convolutions, pooled, as many parameters",
     "cnn1d:CNN1d",
 )
+_add(
+    "seg_capsnet",
+    "segmentation of images and volumes: a class capsule at every pixel (SegCaps-like)",
+    "seg_capsnet:SegCapsNet",
+)
+_add(
+    "unet",
+    "control of seg_capsnet: a plain U-Net, as many parameters",
+    "unet:UNet",
+)
 
 
 def list_models() -> list[str]:

@@ -37,6 +37,8 @@ class Output(NamedTuple):
     poses: `[B, J, D]` class capsules, None for a CNN.
     activations: `[B, J]` in [0, 1], how present each class capsule is, None for a CNN.
     reconstruction: `[B, *in_shape]` in [0, 1], None without a decoder.
+
+    Where each pixel has a class, the first three have the axes of positions after J.
     """
 
     scores: Tensor

@@ -37,6 +37,7 @@ from torchcaps.nn.routing import (
     VectorRouting,
 )
 from torchcaps.nn.routing_module import RoutingModule
+from torchcaps.nn.segmentation_loss import SegmentationLoss
 from torchcaps.nn.stack import CapsuleStack
 
 __all__ = [
@@ -71,6 +72,7 @@ __all__ = [
     "ResidualCapsules2d",
     "RoutingModule",
     "ScoreCrossEntropy",
+    "SegmentationLoss",
     "SelfAttentionRouting",
     "SelfRouting",
     "SmoothDecoder",

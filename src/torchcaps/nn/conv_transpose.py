@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import product
+from math import prod
 from typing import Unpack
 
 from torch import Tensor
@@ -42,6 +43,9 @@ class _ConvTransposeCapsules(WindowCapsules):
                     f"dilation={self.dilation}, output_padding={self.output_padding}; take a "
                     "kernel of at least the stride, and output_padding below it"
                 )
+
+    def _places_seen(self) -> float:
+        return prod(self.kernel_size) / prod(self.stride)
 
     def grid(self, *size: int) -> tuple[int, ...]:
         """Positions of the parents for a map of this size."""

@@ -35,5 +35,10 @@ class Standardise(nn.Module):
             self.mean.copy_(mean)
             self.deviation.copy_(deviation)
 
+    def undo(self, x: Float[Tensor, "B C *size"]) -> Float[Tensor, "B C *size"]:
+        r"""$\sigma_c x + \mu_c$: back in the units of the data."""
+        shape = (-1, *[1] * (x.ndim - 2))
+        return x * self.deviation.to(x).view(shape) + self.mean.to(x).view(shape)
+
     def forward(self, x: Float[Tensor, "B C *size"]) -> Float[Tensor, "B C *size"]:
         return standardise(x, self.mean, self.deviation)

@@ -54,6 +54,15 @@ class WindowCapsules(CapsuleLayer):
         self.stride = self._each("stride", stride)
         self.padding = self._each("padding", padding, least=0)
         self.dilation = self._each("dilation", dilation)
+        if votes == "summed" and options.get("init_std") is None:
+            # Parents start as long as those of one child a type: the sum of as many votes as there
+            # are places grows with the root of their number.
+            with torch.no_grad():
+                self.weight.div_(self._places_seen() ** 0.5)
+
+    def _places_seen(self) -> float:
+        """How many places of the kernel a parent sees."""
+        return prod(self.kernel_size)
 
     def _refuse_summed(self, refused: bool, what: str) -> None:
         if refused:

@@ -76,6 +76,18 @@ def reconstruction_loss(
     return mean_over_images(per_image, weights)
 
 
+def region_error(
+    reconstruction: Float[Tensor, "B C *size"],
+    images: Float[Tensor, "B C *size"],
+    masks: Integer[Tensor, "B *size"],
+) -> Float[Tensor, " B"]:
+    """Mean squared error over channels and the pixels whose class is not 0, of each image; 0 where
+    there are none."""
+    error = (at_least_float32(reconstruction) - at_least_float32(images)).square().mean(1)
+    region = masks > 0
+    return (error * region).flatten(1).sum(1) / region.flatten(1).sum(1).clamp_min(1)
+
+
 def mean_over_images(
     per_image: Float[Tensor, " B"], weights: Float[Tensor, " B"] | None = None
 ) -> Float[Tensor, ""]:
@@ -102,6 +114,18 @@ def check_labels(labels: Tensor, batch: int, num_classes: int, where: str) -> No
             f"{where}, labels: expected classes 0..{num_classes - 1}; got {low}..{high}; "
             "number the classes from 0, or build the model with more classes"
         )
+
+
+def check_masks(masks: Tensor, scores: Tensor, where: str) -> None:
+    """Raise a `ValueError` unless `masks` has a class index for each pixel of scores
+    `[B, J, *size]`."""
+    expected = (len(scores), *scores.shape[2:])
+    if masks.shape != expected:
+        raise ValueError(
+            f"{where}, labels: expected a mask with a class for each pixel, shape {expected}; got "
+            f"{tuple(masks.shape)}; pass the masks of a SegmentationDataset"
+        )
+    check_labels(masks.flatten(), masks.numel(), scores.shape[1], where)
 
 
 def check_targets(targets: Tensor, scores: Tensor, where: str) -> None:

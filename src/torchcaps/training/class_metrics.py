@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from torchcaps.models import Model
+from torchcaps.ops.overlap import overlap
 
 
 def class_metrics(num_classes: int) -> Any:
@@ -35,7 +37,6 @@ def multilabel_metrics(thresholds: Sequence[float]) -> Any:
     """The same where an image has several classes, each found from its threshold on (see
     `models.Calibration`): precision, recall, F1 and average precision of each class, the confusion
     matrices `[J, 2, 2]`, and the expected calibration error over all images and classes."""
-    import torch
     from torchmetrics import MetricCollection
     from torchmetrics.classification import (
         BinaryCalibrationError,
@@ -97,8 +98,30 @@ class HighestScores:
         return {f"top {k} exact match": exact, f"top {k} per class": each}
 
 
+class RegionMetrics:
+    """Where every pixel has a class: the mean Dice and IoU of each class over the images that have
+    it in the mask or in the answer (NaN where none has), and how many have it in the mask."""
+
+    def __init__(self, num_classes: int) -> None:
+        self.num_classes = num_classes
+        self.seen: list[Tensor] = []  # [B, 3, J]
+
+    def update(self, probabilities: Tensor, masks: Tensor) -> None:
+        found = overlap(probabilities.argmax(1), masks, self.num_classes)
+        classes = torch.arange(self.num_classes)
+        there = (masks.flatten(1).unsqueeze(-1) == classes).any(1)
+        self.seen.append(torch.stack([*found, there.double()], 1))
+
+    def compute(self) -> dict[str, Tensor]:
+        every = torch.cat(self.seen)
+        dice, iou = every[:, :2].nanmean(0)
+        return {"dice": dice, "iou": iou, "images": every[:, 2].sum(0).long()}
+
+
 def metrics_of(model: Model) -> Any:
     """Those of the model's task."""
+    if model.task == "segmentation":
+        return RegionMetrics(model.num_classes)
     if model.task == "multilabel":
         return multilabel_metrics(model.calibration.thresholds)
     return class_metrics(max(2, model.num_classes))

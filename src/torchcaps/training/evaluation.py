@@ -10,16 +10,18 @@ from torch import Tensor, nn
 from torchcaps.data import ImageDataset, match_classes
 from torchcaps.models import Model, Output
 from torchcaps.models.saving import unwrap
+from torchcaps.ops.losses import region_error
 from torchcaps.training.plain import PlainModel
 from torchcaps.training.processes import everywhere, join
 from torchcaps.training.tasks import TALLIES
 
 
 class Evaluation(NamedTuple):
-    """accuracy in [0, 1], of images whose class, or all of whose classes, were found; the mean loss
-    of an image; reconstruction_mse per pixel of [0, 1] images, drawn from the longest capsule (None
-    without a decoder); images counted, each once; score in [0, 1], by which epochs are compared:
-    accuracy, or the mean average precision where images have several classes."""
+    """accuracy in [0, 1], of images whose class, or all of whose classes, were found, or of pixels
+    where each has one; the mean loss of an image; reconstruction_mse per pixel of [0, 1] images,
+    drawn from the longest capsule (None without a decoder; where pixels have classes, of those that
+    are not background); images counted, each once; score in [0, 1], by which epochs are compared:
+    accuracy, the mean average precision where images have several classes, or the mean Dice."""
 
     accuracy: float
     loss: float
@@ -56,6 +58,11 @@ def evaluate(
     if not isinstance(bare, Model):
         bare = PlainModel(model, dataset.in_shape, dataset.num_classes)
         bare.task = dataset.task
+    if transform is not None and dataset.task == "segmentation":
+        raise ValueError(
+            f"evaluate, transform: expected none, since the masks of {dataset.name!r} would not "
+            "move with their images; got one; leave it out (on the command line, --rotate)"
+        )
     tally = TALLIES[dataset.task]()
     processes = join()
     device = next(model.parameters()).device
@@ -110,6 +117,8 @@ def label_for(model: nn.Module, dataset: ImageDataset, where: str) -> ImageDatas
 def _sums(out: Output, images: Tensor, labels: Tensor, loss: nn.Module) -> tuple[float, float, int]:
     """Sums over a batch: loss, reconstruction error (NaN without a decoder), images."""
     error = float("nan")
-    if out.reconstruction is not None:
+    if out.reconstruction is not None and labels.ndim > 2:
+        error = region_error(out.reconstruction, images, labels).sum().item()
+    elif out.reconstruction is not None:
         error = (out.reconstruction.float() - images).square().flatten(1).mean(1).sum().item()
     return loss(out, images, labels).item() * len(images), error, len(images)

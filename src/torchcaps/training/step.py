@@ -29,6 +29,12 @@ class Stepper:
         accelerator: Accelerator,
         own_augment: OwnAugment | None = None,
     ) -> None:
+        if own_augment is not None and model.task == "segmentation":
+            raise ValueError(
+                "train, augment: expected none where each pixel has a class, since masks would not "
+                f"move with their images; got {own_augment.name}; leave it out, or take the "
+                "recipe's shift, crop, flip and rotate"
+            )
         self.recipe, self.batches, self.accelerator = recipe, batches, accelerator
         self.loss = model.make_loss()
         self.optimizer = make_optimizer(recipe, model)
@@ -42,8 +48,10 @@ class Stepper:
     def weigh(self, train_set: ImageDataset, device: torch.device) -> None:
         """Count the classes, where the recipe balances them."""
         if self.recipe.class_weights == "balanced":
-            require_one_class(train_set, "Recipe, class_weights")
-            self.class_weights = balanced(train_set.labels, train_set.num_classes).to(device)
+            if train_set.task != "segmentation":
+                require_one_class(train_set, "Recipe, class_weights")
+            labels = train_set.labels.flatten()
+            self.class_weights = balanced(labels, train_set.num_classes).to(device)
 
     def loss_of(
         self,
@@ -56,7 +64,10 @@ class Stepper:
         """The loss of a batch, whose images are changed first; `place` is its epoch and number."""
         epoch, batch = place
         generator = self.batches.generator(epoch, batch + 1)
-        images = self.augment(images, generator)
+        if labels.ndim > 2:
+            images, labels = self.augment.with_masks(images, labels, generator)
+        else:
+            images = self.augment(images, generator)
         if self.own_augment is not None:
             images = self.own_augment(images, generator)
         images = precision.laid_out(images)
@@ -88,7 +99,7 @@ class Stepper:
 
 def balanced(labels: Tensor, num_classes: int) -> Tensor:
     r"""Weights `[J]` under which the classes count alike: $N / (K n_j)$ for a class of $n_j$ of
-    the N images, with K classes that have any; their mean over the images is 1."""
+    the N images (or pixels), with K classes that have any; their mean over the images is 1."""
     counts = labels.bincount(minlength=num_classes)
     present = int((counts > 0).sum())
     return len(labels) / (present * counts.clamp(min=1).float())

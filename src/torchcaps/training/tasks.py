@@ -8,10 +8,15 @@ from torch import Tensor
 
 from torchcaps.data import Task
 from torchcaps.models import Model, Output
+from torchcaps.ops.overlap import overlap
 from torchcaps.training.gathered import Gathered
 from torchcaps.training.processes import everywhere
 
-SCORES: dict[Task, str] = {"classes": "accuracy", "multilabel": "mean_average_precision"}
+SCORES: dict[Task, str] = {
+    "classes": "accuracy",
+    "multilabel": "mean_average_precision",
+    "segmentation": "mean_dice",
+}
 """The figure, from 0 to 1, by which an epoch is the best one."""
 
 
@@ -79,4 +84,31 @@ class SeveralClasses(OneClass):
         return accuracy, float(each)
 
 
-TALLIES: dict[Task, type[OneClass]] = {"classes": OneClass, "multilabel": SeveralClasses}
+class Regions(OneClass):
+    """Counts pixels. Scored by the mean over the classes but the background, class 0, of the mean
+    Dice over the images that have the class in the mask or in the answer; see `ops.overlap`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen = Gathered()
+
+    def add(self, model: Model, out: Output, labels: Tensor) -> None:
+        answers = out.scores.argmax(1)
+        self.right += int((answers == labels).sum())
+        self.images += labels.numel()  # every pixel is an answer
+        found = overlap(answers, labels, model.num_classes)
+        self.seen.add(found.dice.cpu(), found.iou.cpu())
+
+    def figures(self) -> tuple[float, float]:
+        accuracy, _ = super().figures()
+        seen = [part for parts in everywhere(self.seen.rows()) for part in parts]
+        dice = torch.cat([dice for dice, _ in seen])
+        mean = dice.nanmean(0)[1:].nanmean()
+        return accuracy, float(mean.nan_to_num(0.0))
+
+
+TALLIES: dict[Task, type[OneClass]] = {
+    "classes": OneClass,
+    "multilabel": SeveralClasses,
+    "segmentation": Regions,
+}

@@ -6,7 +6,7 @@ from torch import nn
 
 from torchcaps.data import ImageDataset
 from torchcaps.models import Calibration, Model
-from torchcaps.training.calibrate import fitted
+from torchcaps.training.calibrate import fitted, some_pixels
 from torchcaps.training.evaluation import evaluate
 from torchcaps.training.gathered import Gathered
 from torchcaps.training.processes import everywhere
@@ -29,7 +29,13 @@ def validate(
     if dataset is None:
         return Validation()
     scored = Gathered()
-    found = evaluate(model, dataset, loss, batch_size=batch_size, collect=scored.add)
+    found = evaluate(
+        model,
+        dataset,
+        loss,
+        batch_size=batch_size,
+        collect=lambda scores, labels: scored.add(*some_pixels(scores, labels)),
+    )
     calibration = fitted(model, [part for parts in everywhere(scored.rows()) for part in parts])
     figures = found.accuracy, found.loss, found.reconstruction_mse, found.score
     return Validation(*figures, calibration)
