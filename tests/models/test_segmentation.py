@@ -52,7 +52,7 @@ def test_what_fills_up_the_last_rows_changes_no_others(name):
 def test_the_control_is_of_the_same_size():
     for in_shape in ((1, 32, 32), (3, 64, 64)):
         sizes = [sum(p.numel() for p in build(n, in_shape, 5).parameters()) for n in NAMES]
-        assert sizes[1] == pytest.approx(sizes[0], rel=0.06)
+        assert sizes[1] == pytest.approx(sizes[0], rel=0.08)
 
 
 def test_only_the_target_region_is_drawn_and_each_pixel_from_its_own_capsule():

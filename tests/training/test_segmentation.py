@@ -29,7 +29,7 @@ def squares(count, size=12, seed=0, axes=2):
 
 @pytest.mark.parametrize(
     ("name", "axes", "options"),
-    [("seg_capsnet", 2, SMALL), ("unet", 2, {"width": 4, "halvings": 2}),
+    [("seg_capsnet", 2, SMALL), ("unet", 2, {"width": 8, "halvings": 2}),
      ("seg_capsnet", 3, SMALL | {"level_types": [2], "level_dims": [8]})],
 )  # fmt: skip
 def test_squares_are_learnt(name, axes, options):

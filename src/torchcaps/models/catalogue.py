@@ -110,7 +110,7 @@ _add(
 )
 _add(
     "unet",
-    "control of seg_capsnet: a plain U-Net, as many parameters",
+    "control of seg_capsnet: a plain U-Net, about as many parameters",
     "unet:UNet",
 )
 

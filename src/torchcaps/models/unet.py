@@ -22,9 +22,8 @@ class UNet(SegmentationModel):
         width: channels of the finest map; each halving doubles them.
         halvings: of the map.
 
-    Source: Ronneberger, Fischer & Brox 2015. Here convolutions keep the size of a map, as is usual
-    now, and each channel is normalised over the positions of its image (instance normalisation, as
-    a GroupNorm), which mixes no images of a batch.
+    Source: Ronneberger, Fischer & Brox 2015. Here convolutions keep the size of a map and have a
+    batch normalisation each, as is usual now.
     """
 
     name = "unet"
@@ -36,6 +35,7 @@ class UNet(SegmentationModel):
         check_sizes("UNet", width=width, halvings=halvings)
         self.halvings, flat = halvings, len(self.in_shape) == 3
         self.convolution = nn.Conv2d if flat else nn.Conv3d
+        self.norm = nn.BatchNorm2d if flat else nn.BatchNorm3d
         transposed = nn.ConvTranspose2d if flat else nn.ConvTranspose3d
         self.pool = F.max_pool2d if flat else F.max_pool3d
         widths = [width * 2**level for level in range(halvings + 1)]
@@ -47,11 +47,10 @@ class UNet(SegmentationModel):
         self.classify = self.convolution(width, num_classes, 1)
 
     def _two(self, before: int, after: int) -> nn.Sequential:
-        layers = []
+        layers: list[nn.Module] = []
         for n in (before, after):
-            layers += [
-                self.convolution(n, after, 3, padding=1), nn.GroupNorm(after, after), nn.ReLU()
-            ]  # fmt: skip
+            convolution = self.convolution(n, after, 3, padding=1, bias=False)
+            layers += [convolution, self.norm(after), nn.ReLU()]
         return nn.Sequential(*layers)
 
     def forward(
