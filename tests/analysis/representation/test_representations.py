@@ -13,13 +13,16 @@ from torchcaps.models.catalogue import MODELS
 from torchcaps.models.model import POSE
 from torchcaps.ops import lengths
 
-SMALLER = {"stem_channels": 8, "types": 4, "decoder_width": 12, "hidden": 16, "channels": (3, 4)}
+SMALLER = {"stem_channels": 8, "types": 4, "decoder_width": 12, "hidden": 16, "side": 2}
 CAPSULES = ["stem", "primary capsules", "class poses", POSE]
 NAMES = {
     "CapsNet": CAPSULES,
     "CapsNet1d": CAPSULES,
     "CapsNetResNet": ["features", *CAPSULES[1:]],
     "EquivariantCapsNet": ["lifting", "group convolution", *CAPSULES[1:]],
+    "EfficientCapsNet": ["map", *CAPSULES[1:]],
+    "HeinsenCapsNet": ["map", "first capsules", *CAPSULES[1:]],
+    "DeepCaps": ["stem", *(f"block {k}" for k in (1, 2, 3, 4)), *CAPSULES[1:]],
     "CNN": ["map 1", "pool 1", "map 2", "pool 2", "penultimate"],
     "CNN1d": ["map 1", "map 2", "map 3", "pool", "penultimate"],
     "PooledCNN": ["map 1", "map 2", "pool", "penultimate"],
@@ -31,10 +34,10 @@ def build(name) -> Any:
     torch.manual_seed(0)
     known = signature(MODELS[name].architecture).parameters
     options = {option: value for option, value in SMALLER.items() if option in known}
-    for size in (8, 20, 28):
+    for size in (8, 20, 28, 52):
         try:
             in_shape = (1, *[size] * MODELS[name].architecture.axes[0])
-            return tc.create_model(name, in_shape, 3, **options)
+            return tc.create_model(name, in_shape, 3, **options).eval()
         except ValueError:
             continue
     raise AssertionError("takes none of these sizes")
