@@ -279,3 +279,11 @@ def test_images_of_two_classes_have_the_figures_of_the_two_highest_scores(cli, t
 
 def test_images_of_one_class_have_no_such_figures(cli, trained):
     assert "top" not in cli("evaluate", trained, "--json").out
+
+
+def test_the_confusion_matrix_is_drawn(cli, refused, trained):
+    said = cli("evaluate", trained, "--figure", "matrix.png")
+    assert said.code == 0
+    assert "the confusion matrix is in matrix.png" in said.err
+    assert Path("matrix.png").read_bytes().startswith(b"\x89PNG")
+    assert "expected a .png or .svg file" in refused("evaluate", trained, "--figure", "x.jpg")

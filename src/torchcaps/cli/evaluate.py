@@ -3,6 +3,7 @@
 import json
 import sys
 from math import isnan
+from pathlib import Path
 from typing import Any
 
 from jsonargparse import Namespace
@@ -12,6 +13,9 @@ from rich.table import Column, Table
 
 from torchcaps.data import load_dataset
 from torchcaps.data.transforms import rotate
+from torchcaps.figures.confusion import confusion_matrix
+from torchcaps.figures.style import save_figure
+from torchcaps.files import expanded
 from torchcaps.machine import resolve_device
 from torchcaps.models import Model, load_model
 from torchcaps.options import check_sizes
@@ -39,6 +43,7 @@ def run(options: Namespace) -> None:
     usual = recipe.batch_size if recipe else 250
     batch_size = usual if options.batch_size is None else options.batch_size
     check_sizes("evaluate", **{"--batch-size": batch_size})
+    figure = _figure_path(options.figure, model)
     turn = (lambda images: rotate(images, options.rotate)) if options.rotate else None
     metrics, highest = metrics_of(model), HighestScores()
     several = model.task == "multilabel"
@@ -54,6 +59,10 @@ def run(options: Namespace) -> None:
     found = {name: value.tolist() for name, value in metrics.compute().items()}
     rows_of, figures_of, table_of = _LOOKS[model.task]
     rows = rows_of(model, found)
+    if figure is not None:
+        title = f"{model.name} on {data}, {options.split}: {result.accuracy:.1%} right"
+        drawn = confusion_matrix(found["confusion"], model.classes, title=title)
+        _say(f"the confusion matrix is in {save_figure(drawn, figure)}")
     if recipe is None:
         _say(f"{options.model} does not say what it was trained on; tested on {data}")
     elif not same or root != recipe.root:
@@ -70,6 +79,22 @@ def run(options: Namespace) -> None:
     table.add_row(model.name, f"{result.images:,} of {data}, {options.split}", *figures.values())
     exact = ", ".join(f"{name} {share:.2%}" for name, share in highest.figures().items())
     Console().print(table, *filter(None, [exact]), table_of(rows))
+
+
+def _figure_path(path: str | None, model: Model) -> Path | None:
+    if path is None:
+        return None
+    if model.task != "classes":
+        raise ValueError(
+            f"evaluate, --figure: expected a model of one class an image; got one of task "
+            f"{model.task!r}, which has no confusion matrix; leave the option out"
+        )
+    file = expanded(path, "evaluate, --figure")
+    if file.suffix not in (".png", ".svg"):
+        raise ValueError(
+            f"evaluate, --figure: expected a .png or .svg file; got {path!r}; change the name"
+        )
+    return file
 
 
 def _figures(result: Evaluation, rows: list[dict[str, Any]]) -> dict[str, str]:

@@ -55,6 +55,9 @@ def evaluate() -> ArgumentParser:
     parser.add_argument(
         "--batch_size", type=int | None, help="Images at once (default: that of the run)."
     )
+    parser.add_argument(
+        "--figure", type=str | None, help="Draw the confusion matrix into this .png or .svg file."
+    )
     _add_device(parser)
     _add_json(parser)
     return parser
