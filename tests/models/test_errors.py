@@ -99,7 +99,11 @@ def test_images_too_small_for_the_network_are_refused(build, name, in_shape):
 @pytest.mark.parametrize(
     ("model", "options", "text"),
     [
-        ("capsnet", {"style": "paper"}, "CapsNet, style: expected one of series, sabour2017; got"),
+        (
+            "capsnet",
+            {"style": "paper"},
+            "CapsNet, style: expected one of series, sabour2017, port; got",
+        ),
         ("capsnet", {"decoder": "non"}, "one of mlp, conv, none; got 'non'; did you mean 'none'?"),
         ("capsnet", {"types": 0}, "CapsNet, types: expected a whole number, at least 1; got 0"),
         ("capsnet", {"pose_dim": -1}, "CapsNet, pose_dim: .* got -1; give a larger pose_dim"),

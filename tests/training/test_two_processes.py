@@ -139,7 +139,8 @@ def each_image_is_counted_once(told: list[dict[str, Any]]) -> None:
     """Of an odd number too, and of fewer images than processes; both are told the same."""
     for count in (180, 179, 1):
         assert told[0][str(count)] == told[1][str(count)]
-        accuracy, loss, _, images = told[0][str(count)]
+        accuracy, loss, _, images, score = told[0][str(count)]
+        assert score == accuracy
         assert images == count
         assert accuracy * count == pytest.approx(round(accuracy * count))
         assert loss > 0

@@ -170,7 +170,7 @@ class DenseCapsules(CapsuleLayer):
         algorithm = self.routing.algorithm()
         if iterations is not None and not algorithm.one_pass:
             algorithm = replace(algorithm, iterations=iterations)
-        u, activations = u if isinstance(u, Capsules) else (u, self._needed(u, mask))
+        u, activations = self._activated(u, mask)
         votes = self._compared(u, mask)
         found = route_votes(algorithm, votes, activations, u=u, mask=mask, history=True)
         if found.history is not None and algorithm.one_pass and iterations is not None:
@@ -187,7 +187,7 @@ class DenseCapsules(CapsuleLayer):
         """Poses, and the scores of a classifier, that parents make of the children under any
         couplings; those of a child that `mask` has not change nothing."""
         algorithm = self.routing.algorithm()
-        u, activations = u if isinstance(u, Capsules) else (u, self._needed(u, mask))
+        u, activations = self._activated(u, mask)
         u = at_least_float32(u)
         children = present(Children(self._compared(u, mask), activations, u), mask)
         algorithm = algorithm.to(children.votes.dtype)
@@ -204,6 +204,12 @@ class DenseCapsules(CapsuleLayer):
         poses, scores = (torch.stack(x) for x in zip(*found, strict=True))
         lead = couplings.shape[:-3]
         return poses.reshape(*lead, *poses.shape[1:]), scores.reshape(*lead, *scores.shape[1:])
+
+    def _activated(self, u: Tensor | Capsules, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Children, and their activations if the routing reads them."""
+        poses = u.poses if isinstance(u, Capsules) else u
+        check_mask("DenseCapsules", mask, poses)
+        return u if isinstance(u, Capsules) else (u, self._needed(u, mask))
 
     def _compared(self, u: Tensor, mask: Tensor | None) -> Tensor:
         """The votes as the algorithm is given them; of who is not there, those of zeros."""
