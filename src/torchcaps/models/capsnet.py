@@ -3,7 +3,7 @@
 from typing import Any, Literal, get_args
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -19,7 +19,6 @@ from torchcaps.nn import (
     PrimaryCapsules,
 )
 from torchcaps.nn.sizes import conv_output
-from torchcaps.ops import mask_capsules
 from torchcaps.options import check_choice, check_sizes
 
 Style = Literal["series", "sabour2017", "port"]
@@ -132,7 +131,8 @@ class CapsNet(RoutedModel):
             init_std=init_std if ROUTINGS[routing].casts_votes else None,
         )
         self.score_kind: ScoreKind = self.capsules.routing.score_kind
-        drawn = pose_dim if style == "series" else num_classes * pose_dim
+        self.masked = style != "series"
+        drawn = num_classes * pose_dim if self.masked else pose_dim
         self.decoder = _make_decoder(decoder, drawn, self.in_shape, decoder_width)
         if authors:
             _initialise_like_the_authors(self)
@@ -147,14 +147,6 @@ class CapsNet(RoutedModel):
             for conv in (self.stem, self.primary.conv)
         ]
         return receptive_field(windows, *self.in_shape[1:])
-
-    def decode(
-        self, poses: Float[Tensor, "B J D"], index: Int[Tensor, " B"]
-    ) -> Float[Tensor, "B C H W"] | None:
-        """Draw the capsules `index [B]`; None without a decoder."""
-        if self.decoder is None or self.style == "series":
-            return super().decode(poses, index)
-        return self.decoder(mask_capsules(poses, index).flatten(1))
 
     def make_loss(self) -> nn.Module:
         if self.style == "sabour2017" and self.score_kind != "logits":

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Literal, get_args
 
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from torchcaps.models.model import ScoreKind
@@ -12,7 +12,7 @@ from torchcaps.models.receptive_field import ReceptiveField, Window
 from torchcaps.models.routed import PRIMARY, RoutedModel
 from torchcaps.nn import ROUTINGS, DenseCapsules, MLPDecoder, SmoothDecoder
 from torchcaps.nn.sizes import conv_output
-from torchcaps.ops import mask_capsules, unit_squash
+from torchcaps.ops import unit_squash
 from torchcaps.options import check_choice, check_several, check_sizes
 
 Norm = Literal["batch", "instance"]
@@ -50,6 +50,7 @@ class EfficientCapsNet(RoutedModel):
     """
 
     name = "efficient_capsnet"
+    masked = True
 
     def __init__(
         self,
@@ -119,14 +120,6 @@ class EfficientCapsNet(RoutedModel):
         maps = self.features(images)
         children = self.primary(maps).flatten(1).unflatten(1, (self.types, -1))
         return {"map": maps, PRIMARY: unit_squash(children)}
-
-    def decode(
-        self, poses: Float[Tensor, "B J D"], index: Int[Tensor, " B"]
-    ) -> Float[Tensor, "B C H W"] | None:
-        """Draw the capsules `index [B]`; None without a decoder."""
-        return (
-            None if self.decoder is None else self.decoder(mask_capsules(poses, index).flatten(1))
-        )
 
     def field(self) -> ReceptiveField:
         """The whole image, for every capsule."""

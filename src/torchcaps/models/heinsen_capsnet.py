@@ -76,15 +76,12 @@ class HeinsenCapsNet(RoutedModel):
         options: dict[str, Any] = {"routing": routing, "iterations": iterations}
         if ROUTINGS[routing].casts_votes:
             options |= {"transform": "matrix", "vote_bias": True}
-            shared_positions = positions
-        else:
-            shared_positions = 1
         self.first = DenseCapsules(
             positions,
             dim,
             hidden,
             dim,
-            positions=shared_positions,
+            positions=positions if ROUTINGS[routing].casts_votes else 1,
             routing_options={**shared, **own},
             **options,
         )

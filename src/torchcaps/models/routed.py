@@ -11,7 +11,7 @@ from torchcaps.models.model import Model, Output
 from torchcaps.models.receptive_field import ReceptiveField
 from torchcaps.nn import CapsuleLoss, DenseCapsules, ScoreCrossEntropy
 from torchcaps.nn.layer import as_capsules
-from torchcaps.ops import Capsules, select_capsule
+from torchcaps.ops import Capsules, mask_capsules, select_capsule
 
 PRIMARY = "primary capsules"
 
@@ -20,12 +20,14 @@ class RoutedModel(Model):
     """Base of networks of images that end with `capsules`, a `DenseCapsules` of the classes.
 
     A subclass has `layers`, which ends with the primary capsules, and `field`; a `decoder` is given
-    the capsule of the label, or of the highest score where no label is given.
+    the capsule of the label, or of the highest score where no label is given: it alone, or, where
+    `masked`, all capsules with every other set to zero.
     """
 
     tasks = ("classes", "multilabel")
     capsules: DenseCapsules
     decoder: nn.Module | None
+    masked: bool = False
 
     @abstractmethod
     def layers(self, images: Float[Tensor, "B C H W"]) -> dict[str, Any]:
@@ -56,7 +58,11 @@ class RoutedModel(Model):
         self, poses: Float[Tensor, "B J D"], index: Int[Tensor, " B"]
     ) -> Float[Tensor, "B C H W"] | None:
         """Draw the capsules `index [B]`; None without a decoder."""
-        return None if self.decoder is None else self.decoder(select_capsule(poses, index))
+        if self.decoder is None:
+            return None
+        if self.masked:
+            return self.decoder(mask_capsules(poses, index).flatten(1))
+        return self.decoder(select_capsule(poses, index))
 
     def make_loss(self) -> nn.Module:
         return ScoreCrossEntropy() if self.score_kind == "logits" else CapsuleLoss()
