@@ -1,7 +1,7 @@
 """What each task counts of the answers, and which figure says how good they are."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,18 +26,8 @@ def score_of(record: Mapping[str, Any]) -> tuple[str, float | None]:
     return name, record[name]
 
 
-class Tally(Protocol):
-    """Counts what one process is shown; its figures are those of all processes."""
-
-    def add(self, model: Model, out: Output, labels: Tensor) -> None: ...
-
-    def figures(self) -> tuple[float, float]:
-        """The share of right answers, and the figure of `SCORES`."""
-        ...
-
-
 class OneClass:
-    """An answer is right if the label has the highest score."""
+    """Counts what one process is shown. An answer is right if the label has the highest score."""
 
     def __init__(self) -> None:
         self.right = self.images = 0
@@ -47,12 +37,10 @@ class OneClass:
         self.images += len(labels)
 
     def figures(self) -> tuple[float, float]:
-        right, images = (sum(column) for column in zip(*everywhere(self._counted), strict=True))
+        """Of all processes: the share of right answers, and the figure of `SCORES`."""
+        counted = everywhere((self.right, self.images))
+        right, images = (sum(column) for column in zip(*counted, strict=True))
         return right / images, right / images
-
-    @property
-    def _counted(self) -> tuple[int, int]:
-        return self.right, self.images
 
 
 class SeveralClasses(OneClass):
